@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What every command of the lab needs: where things are, stages with their
+# elapsed time on standard error, and how the lab itself fails. Sourced first.
+
+LAB_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+LAB_CACHE=${MINI_VM_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/mini-vm-lab}
+LAB_BUILD=$LAB_ROOT/.cache/lab
+LAB_START=${LAB_START:-$EPOCHREALTIME}
+export LAB_START
+
+# stage TEXT: says what begins now.
+stage() {
+	local now=${EPOCHREALTIME/[.,]/} start=${LAB_START/[.,]/}
+	local tenths=$(((now - start) / 100000))
+	printf 'lab: [%3d.%ds] %s\n' $((tenths / 10)) $((tenths % 10)) "$*" >&2
+}
+
+# fail TEXT: the lab itself failed.
+fail() {
+	stage "exit 125: the lab failed: $*"
+	exit 125
+}
+
+# usage_error TEXT: the caller is wrong; counts as the lab failing.
+usage_error() {
+	printf 'lab: %s\nlab: try "%s --help"\n' "$*" "$0" >&2
+	exit 125
+}
+
+# logged NAME COMMAND...: runs COMMAND quietly; shows its output if it fails.
+logged() {
+	local name=$1 log
+	shift
+	log=$(mktemp)
+	if "$@" >"$log" 2>&1; then
+		rm -f "$log"
+		return
+	fi
+	cat "$log" >&2
+	rm -f "$log"
+	fail "$name failed (its output is above)"
+}
+
+# require_debian: the lab knows Debian 12 and its packages only.
+require_debian() {
+	local ID='' VERSION_ID='' PRETTY_NAME='another system'
+	if [[ -r /etc/os-release ]]; then
+		# shellcheck source=/dev/null
+		. /etc/os-release
+	fi
+	if [[ $ID != debian || $VERSION_ID != 12 ]]; then
+		fail "it runs on Debian 12, and this is $PRETTY_NAME"
+	fi
+	[[ $(uname -m) == x86_64 ]] || fail "it runs on x86-64, and this is $(uname -m)"
+}
+
+# with_lock FILE COMMAND...: runs COMMAND, in a subshell, while nobody else
+# holds FILE's lock.
+with_lock() {
+	local file=$1
+	shift
+	mkdir -p "${file%/*}"
+	(
+		exec 9>"$file"
+		flock 9
+		"$@"
+	)
+}

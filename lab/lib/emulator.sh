@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Which emulator runs the lab VM and how it is called. Both boot the same disk
+# and write the same result channel (the printer port) and console (COM1).
+
+# The default Bochs CPU: VMX with EPT A/D, APIC virtualization, XSAVE and AVX.
+BOCHS_CPU=broadwell_ult
+# Instructions per virtual second; the kernel is told the TSC runs that fast.
+BOCHS_IPS=200000000
+
+# host_has_vmx: KVM is usable here and gives VMX to its guests.
+host_has_vmx() {
+	grep -qw vmx /proc/cpuinfo && [[ -r /dev/kvm && -w /dev/kvm ]] &&
+		[[ $(cat /sys/module/kvm_intel/parameters/nested 2>/dev/null) == [Y1] ]]
+}
+
+# choose_emulator WISH WITH-MODULE: sets EMULATOR to bochs, qemu-kvm or qemu-tcg.
+choose_emulator() {
+	local wish=$1 with_module=$2
+	case $wish in
+	auto)
+		EMULATOR=bochs
+		if host_has_vmx; then EMULATOR=qemu-kvm; fi
+		;;
+	bochs) EMULATOR=bochs ;;
+	qemu)
+		EMULATOR=qemu-tcg
+		if host_has_vmx; then
+			EMULATOR=qemu-kvm
+		elif [[ $with_module == yes ]]; then
+			fail 'QEMU without KVM and nested VMX emulates no VMX: use Bochs, or --no-module'
+		fi
+		;;
+	*) usage_error "--emulator is auto, bochs or qemu, not $wish" ;;
+	esac
+}
+
+# emulator_packages: the groups of lab/packages that EMULATOR needs.
+emulator_packages() {
+	case $EMULATOR in
+	bochs) printf 'run\n' ;;
+	*) printf 'run\nqemu\n' ;;
+	esac
+}
+
+# kernel_arguments: what the kernel must be told on EMULATOR.
+kernel_arguments() {
+	case $EMULATOR in
+	bochs) printf ' tsc_early_khz=%d' $((BOCHS_IPS / 1000)) ;;
+	esac
+}
+
+# emulator_command FOLDER DISK CPU CPUS MEMORY INTERACTIVE LOG: sets
+# EMULATOR_COMMAND; its files are in FOLDER.
+emulator_command() {
+	local folder=$1 disk=$2 cpu=$3 cpus=$4 memory=$5 interactive=$6 log=$7
+	case $EMULATOR in
+	bochs)
+		write_bochs_configuration "$@" >"$folder/bochsrc"
+		echo continue >"$folder/debugger"
+		EMULATOR_COMMAND=(bochs -q -f "$folder/bochsrc" -rc "$folder/debugger")
+		if [[ $interactive == yes ]]; then
+			EMULATOR_COMMAND+=('com1: enabled=1, mode=term, dev={tty}')
+		fi
+		;;
+	qemu-*)
+		EMULATOR_COMMAND=(qemu-system-x86_64 -nodefaults -no-user-config -display none
+			-no-reboot -machine pc -smp "$cpus" -m "$memory"
+			-drive "file=$disk,format=raw,if=ide,index=0"
+			-parallel "file:$folder/channel" -D "$log")
+		if [[ $EMULATOR == qemu-kvm ]]; then
+			EMULATOR_COMMAND+=(-accel kvm -cpu "${cpu:-host}")
+		else
+			EMULATOR_COMMAND+=(-accel tcg -cpu "${cpu:-max}")
+		fi
+		if [[ $interactive == yes ]]; then
+			EMULATOR_COMMAND+=(-serial '{tty}')
+		else
+			EMULATOR_COMMAND+=(-serial "file:$folder/console")
+		fi
+		;;
+	esac
+}
+
+write_bochs_configuration() {
+	local folder=$1 disk=$2 cpu=$3 cpus=$4 memory=$5 interactive=$6 log=$7
+	cat <<-EOF
+		config_interface: textconfig
+		display_library: term
+		memory: guest=$memory, host=$memory
+		romimage: file=/usr/share/bochs/BIOS-bochs-latest
+		vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+		cpu: model=${cpu:-$BOCHS_CPU}, count=$cpus, ips=$BOCHS_IPS, reset_on_triple_fault=0
+		clock: sync=none
+		boot: disk
+		ata0-master: type=disk, path="$disk", mode=flat
+		parport1: enabled=1, file="$folder/channel"
+		log: $log
+		panic: action=fatal
+		error: action=report
+		info: action=report
+		debug: action=ignore
+	EOF
+	[[ $interactive == yes ]] || printf 'com1: enabled=1, mode=file, dev="%s"\n' "$folder/console"
+}
+
+# take_slot: waits until fewer lab VMs run on this host than it has cores.
+take_slot() {
+	local number count waited=no
+	count=$(nproc)
+	mkdir -p "$LAB_CACHE/slots"
+	while :; do
+		for ((number = 0; number < count; number++)); do
+			exec {SLOT}>"$LAB_CACHE/slots/$number"
+			if flock -n "$SLOT"; then return; fi
+			exec {SLOT}>&-
+		done
+		[[ $waited == yes ]] || stage 'waiting for a free lab slot'
+		waited=yes
+		sleep 0.5
+	done
+}
