@@ -96,7 +96,7 @@ static size_t scanned;		/* how much of it has been scanned */
 static size_t splat_at = SIZE_MAX;
 static char splat_name[64];
 static double dying_since, last_progress, ended_at;
-static bool console_ended, have_status, lab_failed;
+static bool console_ended, kernel_is_up, have_status, lab_failed;
 static int command_status;
 static FILE *incoming;
 static const char *incoming_path;
@@ -309,6 +309,7 @@ static void take_record(enum record_type type, char *payload, size_t size)
 		end_incoming();
 	switch (type) {
 	case RECORD_STAGE:
+		kernel_is_up = true;
 		stage("%s", text);
 		break;
 	case RECORD_STDOUT:
@@ -423,6 +424,8 @@ static void judge(double started)
 		if (splat_at != SIZE_MAX)
 			finish_splat();
 		show_console_tail();
+		if (kernel_is_up)
+			finish(EXIT_SPLAT, "exit 99: the lab VM died without a word (a triple fault or a reset)");
 		finish(EXIT_LAB, "exit 125: the lab failed: the emulator ended by itself (%s %d)",
 		       WIFSIGNALED(status) ? "signal" : "status",
 		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -466,6 +469,7 @@ static void serve_terminal(struct pollfd *keys, struct pollfd *output)
 		n = read(terminal, buffer, sizeof(buffer));
 		if (n > 0) {
 			write_all(1, buffer, (size_t)n);
+			write_all(console, buffer, (size_t)n);
 			append(&log_text, buffer, (size_t)n);
 			last_progress = now();
 			scan_console();
@@ -619,6 +623,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaction(signals[i], &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* The caller's sudden death must not leave the VM behind. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	channel = open(options.channel_path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 	console = open(options.console_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (channel < 0 || console < 0)

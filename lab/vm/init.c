@@ -82,10 +82,11 @@ send_text(enum record_type type, const char *format, ...)
 /* The console's last line tells the supervisor that it has seen it all. */
 static void __attribute__((noreturn)) stop(int status)
 {
+	static const char end[] = "<0>" END_OF_CONSOLE "\n";
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
-	if (fd >= 0)
-		dprintf(fd, "<0>%s\n", END_OF_CONSOLE);
+	if (fd < 0 || write(fd, end, sizeof(end) - 1) < 0)
+		send_text(RECORD_STAGE, "the console cannot be written: %s", strerror(errno));
 	send_text(RECORD_STATUS, "%d", status);
 	for (;;)
 		pause();
