@@ -35,11 +35,13 @@ struct vm {
  * struct vcpu - a vCPU
  * @vm:		its VM
  * @fd:		its descriptor
+ * @id:		its number
  * @run:	its run page
  */
 struct vcpu {
 	struct vm *vm;
 	int fd;
+	u32 id;
 	struct mvm_run *run;
 };
 
