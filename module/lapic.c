@@ -1,0 +1,1101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * lapic.c - the local APIC of a vCPU (SDM 3A chapter 11), without the outside
+ * world: msr.c and the exit handlers call it for the guest's accesses, vcpu.c
+ * for interrupts, the timer and the ioctls, vm.c to route messages.
+ *
+ * Rules for every function here, unless it says otherwise: the caller is the
+ * runner of the vCPU; @now and all other times are guest TSC ticks; nothing
+ * sleeps; @effect is overwritten.  All register values come from the guest and
+ * may be anything.
+ */
+#include <linux/bits.h>
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/nospec.h>
+#include <linux/string.h>
+#include <asm/apicdef.h>
+#include <asm/msr-index.h>
+#include "lapic.h"
+
+/* Version 0x14, LVT entries 0 to 5: no CMCI, no EOI-broadcast suppression. */
+#define LAPIC_VERSION		0x00050014
+#define LAPIC_LVT_TIMER_MODE	GENMASK(18, 17)
+#define LAPIC_LVT_PIN_BITS	(GENMASK(16, 15) | BIT(13) | GENMASK(10, 0))
+#define LAPIC_BASE_BSP		BIT(8)
+
+#define REG(offset)		((offset) >> 4)
+
+/* Which accesses a register has: by MMIO in xAPIC mode, by MSR in x2APIC mode. */
+#define XR	BIT(0)
+#define XW	BIT(1)
+#define MR	BIT(2)
+#define MW	BIT(3)
+#define RO	(XR | MR)
+#define WO	(XW | MW)
+#define RW	(RO | WO)
+
+struct lapic_register {
+	u8 access;
+	u32 writable;			/* bits that a write can change */
+	u32 readonly;			/* more bits that a read can show */
+};
+
+/*
+ * SDM 3A tables 11-1 and 11-6.  APR and RRD are footnoted there as not
+ * supported, but as no illegal addresses either.  Vectors 0 to 15 do not exist.
+ */
+static const struct lapic_register lapic_registers[LAPIC_REGS] = {
+	[REG(APIC_ID)]		= { RO, 0, ~0U },
+	[REG(APIC_LVR)]		= { RO, 0, ~0U },
+	[REG(APIC_TASKPRI)]	= { RW, 0xff, 0 },
+	[REG(APIC_ARBPRI)]	= { XR, 0, 0 },
+	[REG(APIC_PROCPRI)]	= { RO, 0, 0xff },
+	[REG(APIC_EOI)]		= { WO, 0, 0 },
+	[REG(APIC_RRR)]		= { XR, 0, 0 },
+	[REG(APIC_LDR)]		= { RO | XW, GENMASK(31, 24), GENMASK(23, 0) },
+	[REG(APIC_DFR)]		= { XR | XW, GENMASK(31, 28), GENMASK(27, 0) },
+	[REG(APIC_SPIV)]	= { RW, 0x1ff, 0 },
+	[REG(APIC_ISR)]		= { RO, 0, GENMASK(31, 16) },
+	[REG(APIC_ISR) + 1 ... REG(APIC_ISR) + 7] = { RO, 0, ~0U },
+	[REG(APIC_TMR)]		= { RO, 0, GENMASK(31, 16) },
+	[REG(APIC_TMR) + 1 ... REG(APIC_TMR) + 7] = { RO, 0, ~0U },
+	[REG(APIC_IRR)]		= { RO, 0, GENMASK(31, 16) },
+	[REG(APIC_IRR) + 1 ... REG(APIC_IRR) + 7] = { RO, 0, ~0U },
+	[REG(APIC_ESR)]		= { RW, 0, APIC_ESR_SENDILL | APIC_ESR_RECVILL |
+					   APIC_ESR_ILLREGA },
+	[REG(APIC_ICR)]		= { RW, 0xccfff, APIC_ICR_BUSY },
+	[REG(APIC_ICR2)]	= { XR | XW, GENMASK(31, 24), GENMASK(23, 0) },
+	[REG(APIC_LVTT)]	= { RW, LAPIC_LVT_TIMER_MODE | APIC_LVT_MASKED | 0xff,
+				    APIC_SEND_PENDING },
+	[REG(APIC_LVTTHMR)]	= { RW, APIC_LVT_MASKED | 0x7ff, APIC_SEND_PENDING },
+	[REG(APIC_LVTPC)]	= { RW, APIC_LVT_MASKED | 0x7ff, APIC_SEND_PENDING },
+	[REG(APIC_LVT0)]	= { RW, LAPIC_LVT_PIN_BITS,
+				    APIC_LVT_REMOTE_IRR | APIC_SEND_PENDING },
+	[REG(APIC_LVT1)]	= { RW, LAPIC_LVT_PIN_BITS,
+				    APIC_LVT_REMOTE_IRR | APIC_SEND_PENDING },
+	[REG(APIC_LVTERR)]	= { RW, APIC_LVT_MASKED | 0xff, APIC_SEND_PENDING },
+	[REG(APIC_TMICT)]	= { RW, ~0U, 0 },
+	[REG(APIC_TMCCT)]	= { RO, 0, ~0U },
+	[REG(APIC_TDCR)]	= { RW, 0xb, 0 },
+	[REG(APIC_SELF_IPI)]	= { MW, 0xff, 0 },
+};
+
+/* The register at @index if it has one of @access, else 0: no register. */
+static u32 lapic_find(u32 index, u8 access)
+{
+	if (index >= LAPIC_REGS)
+		return 0;
+	index = array_index_nospec(index, LAPIC_REGS);
+	return lapic_registers[index].access & access ? index : 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Modes
+ */
+
+static enum lapic_mode base_mode(u64 base)
+{
+	if (!(base & MSR_IA32_APICBASE_ENABLE))
+		return LAPIC_DISABLED;
+	return base & X2APIC_ENABLE ? LAPIC_X2APIC : LAPIC_XAPIC;
+}
+
+/**
+ * lapic_mode() - the mode that IA32_APIC_BASE selects (SDM 3A table 11-5)
+ * @l:		local APIC
+ */
+enum lapic_mode lapic_mode(const struct mvm_lapic_state *l)
+{
+	return base_mode(l->base);
+}
+
+/**
+ * lapic_enabled() - is the APIC there at all?
+ * @l:		local APIC
+ */
+bool lapic_enabled(const struct mvm_lapic_state *l)
+{
+	return l->base & MSR_IA32_APICBASE_ENABLE;
+}
+
+/**
+ * lapic_software_enabled() - does it take fixed interrupts? (SDM 3A 11.4.7.2)
+ * @l:		local APIC
+ */
+bool lapic_software_enabled(const struct mvm_lapic_state *l)
+{
+	return lapic_enabled(l) &&
+	       l->regs[REG(APIC_SPIV)] & APIC_SPIV_APIC_ENABLED;
+}
+
+/* SDM 3A 11.4.7.1 */
+static void reset_registers(struct mvm_lapic_state *l)
+{
+	u32 i;
+
+	memset(l->regs, 0, sizeof(l->regs));
+	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR); i++)
+		l->regs[i] = APIC_LVT_MASKED;
+	l->regs[REG(APIC_DFR)] = ~0U;
+	l->regs[REG(APIC_SPIV)] = 0xff;
+	l->irr_words = 0;
+	l->isr_words = 0;
+	l->icr = 0;
+	l->esr_pending = 0;
+	l->tsc_deadline = 0;
+	l->timer_expiry = 0;
+}
+
+/**
+ * lapic_reset() - the state at power-up (SDM 3A 11.4.7.1)
+ * @l:		local APIC; all of it is set
+ * @id:		APIC ID, below 255
+ * @bsp:	of the bootstrap processor
+ * @timer_ratio: TSC ticks per tick of the timer before its divider
+ * @timer_min:	shortest period of the periodic timer: a guest that sets a
+ *		shorter one would keep the host busy with its interrupts
+ */
+void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio,
+		 u64 timer_min)
+{
+	memset(l, 0, sizeof(*l));
+	l->id = id;
+	l->bsp = bsp;
+	l->timer_ratio = max(timer_ratio, 1U);
+	l->timer_min = timer_min;
+	l->base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
+		  (bsp ? LAPIC_BASE_BSP : 0);
+	reset_registers(l);
+}
+
+static int change_base(struct mvm_lapic_state *l, u64 value,
+		       bool x2apic_allowed, u32 phys_bits, bool guest,
+		       struct lapic_effect *effect)
+{
+	enum lapic_mode from = lapic_mode(l), to = base_mode(value);
+	u64 reserved = GENMASK_ULL(63, phys_bits) | BIT(9) | GENMASK(7, 0);
+
+	*effect = (struct lapic_effect){};
+	if (!x2apic_allowed)
+		reserved |= X2APIC_ENABLE;
+	if (value & reserved)
+		return -EINVAL;
+	if (to == LAPIC_DISABLED && value & X2APIC_ENABLE)
+		return -EINVAL;
+	if (guest && ((from == LAPIC_DISABLED && to == LAPIC_X2APIC) ||
+		      (from == LAPIC_X2APIC && to == LAPIC_XAPIC)))
+		return -EINVAL;
+
+	if (from != to && (from == LAPIC_DISABLED || to == LAPIC_DISABLED)) {
+		reset_registers(l);
+		effect->timer_changed = true;
+	}
+	if (to == LAPIC_XAPIC)
+		l->icr &= GENMASK_ULL(39, 0);
+	WRITE_ONCE(l->base, value);
+	return 0;
+}
+
+/**
+ * lapic_set_base() - the guest writes IA32_APIC_BASE (SDM 3A 11.4.4, 11.12.5)
+ * @l:		local APIC
+ * @value:	what it writes
+ * @x2apic_allowed: its CPUID offers x2APIC
+ * @phys_bits:	width of a physical address, 32 to 63
+ * @effect:	out
+ *
+ * Disabling the APIC, as well as enabling it again, resets the registers.
+ * Return: 0, or nonzero for #GP: a reserved bit or a forbidden transition.
+ */
+int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool x2apic_allowed,
+		   u32 phys_bits, struct lapic_effect *effect)
+{
+	return change_base(l, value, x2apic_allowed, phys_bits, true, effect);
+}
+
+/**
+ * lapic_host_set_base() - user space sets IA32_APIC_BASE
+ * @l:		local APIC
+ * @value:	new value
+ * @x2apic_allowed: the vCPU's CPUID offers x2APIC
+ * @phys_bits:	width of a physical address, 32 to 63
+ * @effect:	out
+ *
+ * Like lapic_set_base(), from any mode to any other.
+ * Return: 0 or -EINVAL.
+ */
+int lapic_host_set_base(struct mvm_lapic_state *l, u64 value,
+			bool x2apic_allowed, u32 phys_bits,
+			struct lapic_effect *effect)
+{
+	return change_base(l, value, x2apic_allowed, phys_bits, false, effect);
+}
+
+/* ------------------------------------------------------------------------
+ * Interrupts and priorities
+ */
+
+/* The highest vector in the eight registers from @base, whose summary is @words. */
+static int highest_vector(const struct mvm_lapic_state *l, u32 base, u8 words)
+{
+	u32 word;
+
+	if (!words)
+		return LAPIC_NO_VECTOR;
+	word = fls(words) - 1;
+	return word * 32 + fls(l->regs[base + word]) - 1;
+}
+
+static int highest_irr(const struct mvm_lapic_state *l)
+{
+	return highest_vector(l, REG(APIC_IRR), l->irr_words);
+}
+
+static int highest_isr(const struct mvm_lapic_state *l)
+{
+	return highest_vector(l, REG(APIC_ISR), l->isr_words);
+}
+
+/* SDM 3A 11.8.3.1; where that leaves a choice, as SDM 3C 30.1.3 */
+static u32 lapic_ppr(const struct mvm_lapic_state *l)
+{
+	u32 tpr = l->regs[REG(APIC_TASKPRI)];
+	u32 isrv = l->isr_words ? highest_isr(l) : 0;
+
+	return (tpr & 0xf0) >= (isrv & 0xf0) ? tpr : isrv & 0xf0;
+}
+
+/*
+ * SDM 3A 11.5.3.  A write of ESR re-arms the error interrupt, so only the
+ * first error after it raises one.  If that finds an illegal vector in LVT
+ * error, it comes back here, but no further.
+ */
+static void lapic_error(struct mvm_lapic_state *l, u32 errors)
+{
+	bool armed = !l->esr_pending;
+	u32 lvt = l->regs[REG(APIC_LVTERR)];
+
+	l->esr_pending |= errors;
+	if (armed && !(lvt & APIC_LVT_MASKED))
+		lapic_accept(l, lvt & 0xff, false);
+}
+
+/**
+ * lapic_accept() - take a fixed interrupt into the IRR (SDM 3A 11.8.4)
+ * @l:		local APIC
+ * @vector:	0 to 15: noted as an error
+ * @level:	level triggered: its EOI will be reported
+ *
+ * Return: was it accepted?  Not by a disabled APIC.
+ */
+bool lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level)
+{
+	u32 word = vector / 32, bit = BIT(vector % 32);
+
+	if (!lapic_software_enabled(l))
+		return false;
+	if (vector < 16) {
+		lapic_error(l, APIC_ESR_RECVILL);
+		return false;
+	}
+	l->regs[REG(APIC_IRR) + word] |= bit;
+	l->irr_words |= BIT(word);
+	if (level)
+		l->regs[REG(APIC_TMR) + word] |= bit;
+	else
+		l->regs[REG(APIC_TMR) + word] &= ~bit;
+	return true;
+}
+
+/**
+ * lapic_merge_irr() - take interrupts that other threads posted
+ * @l:		local APIC
+ * @words:	256 bits, one per vector; all edge triggered
+ */
+void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words)
+{
+	u32 i, bits;
+
+	if (!lapic_software_enabled(l))
+		return;
+	for (i = 0; i < 8; i++) {
+		bits = words[i * 32 / BITS_PER_LONG] >> (i * 32 % BITS_PER_LONG);
+		if (!i && bits & 0xffff) {
+			lapic_error(l, APIC_ESR_RECVILL);
+			bits &= ~0xffffU;
+		}
+		if (!bits)
+			continue;
+		l->regs[REG(APIC_IRR) + i] |= bits;
+		l->irr_words |= BIT(i);
+		l->regs[REG(APIC_TMR) + i] &= ~bits;
+	}
+}
+
+/**
+ * lapic_pending() - the interrupt to deliver now (SDM 3A 11.8.4)
+ * @l:		local APIC
+ *
+ * Return: the highest requested vector if it beats the processor priority,
+ * else LAPIC_NO_VECTOR.
+ */
+int lapic_pending(const struct mvm_lapic_state *l)
+{
+	int vector;
+
+	if (likely(!l->irr_words))
+		return LAPIC_NO_VECTOR;
+	vector = highest_irr(l);
+	if ((vector & 0xf0) <= (lapic_ppr(l) & 0xf0))
+		return LAPIC_NO_VECTOR;
+	return vector;
+}
+
+/**
+ * lapic_acknowledge() - the interrupt is being delivered: IRR to ISR
+ * @l:		local APIC
+ * @vector:	what lapic_pending() returned
+ */
+void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector)
+{
+	u32 word = vector / 32, bit = BIT(vector % 32);
+
+	l->regs[REG(APIC_IRR) + word] &= ~bit;
+	if (!l->regs[REG(APIC_IRR) + word])
+		l->irr_words &= ~BIT(word);
+	l->regs[REG(APIC_ISR) + word] |= bit;
+	l->isr_words |= BIT(word);
+}
+
+static void end_of_interrupt(struct mvm_lapic_state *l,
+			     struct lapic_effect *effect)
+{
+	int vector = highest_isr(l);
+	u32 word, bit;
+
+	if (vector < 0)
+		return;
+	word = vector / 32;
+	bit = BIT(vector % 32);
+	l->regs[REG(APIC_ISR) + word] &= ~bit;
+	if (!l->regs[REG(APIC_ISR) + word])
+		l->isr_words &= ~BIT(word);
+	if (l->regs[REG(APIC_TMR) + word] & bit) {
+		effect->eoi_level = true;
+		effect->eoi_vector = vector;
+	}
+}
+
+/**
+ * lapic_eoi() - the guest has handled the highest interrupt (SDM 3A 11.8.5)
+ * @l:		local APIC
+ * @effect:	out
+ */
+void lapic_eoi(struct mvm_lapic_state *l, struct lapic_effect *effect)
+{
+	*effect = (struct lapic_effect){};
+	end_of_interrupt(l, effect);
+}
+
+/**
+ * lapic_set_cr8() - the guest writes CR8 (SDM 3A 11.8.6)
+ * @l:		local APIC
+ * @cr8:	new task priority class; only bits 3:0 count
+ */
+void lapic_set_cr8(struct mvm_lapic_state *l, u64 cr8)
+{
+	l->regs[REG(APIC_TASKPRI)] = (cr8 & 0xf) << 4;
+}
+
+/**
+ * lapic_cr8() - the task priority class
+ * @l:		local APIC
+ */
+u64 lapic_cr8(const struct mvm_lapic_state *l)
+{
+	return l->regs[REG(APIC_TASKPRI)] >> 4;
+}
+
+/**
+ * lapic_tpr_threshold() - when does lowering CR8 matter? (SDM 3C 25.6.8)
+ * @l:		local APIC
+ *
+ * Return: an interrupt waits for CR8 to fall below this; 0: none does.
+ */
+u32 lapic_tpr_threshold(const struct mvm_lapic_state *l)
+{
+	int vector = highest_irr(l);
+	u32 class = vector >> 4;
+
+	if (vector < 0 || class > lapic_cr8(l))
+		return 0;
+	/* one that an interrupt in service blocks waits for the EOI */
+	return l->isr_words && class <= highest_isr(l) >> 4 ? 0 : class;
+}
+
+/**
+ * lapic_accepts_extint() - does LINT0 pass the PIC on? (SDM 3A 11.5.1)
+ * @l:		local APIC
+ *
+ * A disabled APIC leaves the pin to the processor as INTR (SDM 3A 11.4.3).
+ */
+bool lapic_accepts_extint(const struct mvm_lapic_state *l)
+{
+	u32 lvt = l->regs[REG(APIC_LVT0)];
+
+	return !lapic_enabled(l) ||
+	       (lvt & (APIC_LVT_MASKED | APIC_MODE_MASK)) == APIC_DM_EXTINT;
+}
+
+/**
+ * lapic_lint1_is_nmi() - does a rising LINT1 cause an NMI?
+ * @l:		local APIC
+ */
+bool lapic_lint1_is_nmi(const struct mvm_lapic_state *l)
+{
+	u32 lvt = l->regs[REG(APIC_LVT1)];
+
+	return !lapic_enabled(l) ||
+	       (lvt & (APIC_LVT_MASKED | APIC_MODE_MASK)) == APIC_DM_NMI;
+}
+
+/* ------------------------------------------------------------------------
+ * Timer (SDM 3A 11.5.4)
+ */
+
+static u32 timer_mode(const struct mvm_lapic_state *l)
+{
+	return l->regs[REG(APIC_LVTT)] & LAPIC_LVT_TIMER_MODE;
+}
+
+/* One-shot or periodic; the fourth value of the mode is reserved. */
+static bool timer_counts(const struct mvm_lapic_state *l)
+{
+	return timer_mode(l) <= APIC_LVT_TIMER_PERIODIC;
+}
+
+/* TSC ticks per tick of the counter (SDM 3A figure 11-10) */
+static u64 timer_tick(const struct mvm_lapic_state *l)
+{
+	u32 dcr = l->regs[REG(APIC_TDCR)];
+	u32 shift = ((dcr & 3) | (dcr >> 1 & 4)) + 1;
+
+	return (u64)l->timer_ratio << (shift & 7);
+}
+
+static u64 timer_period(const struct mvm_lapic_state *l)
+{
+	return max(l->regs[REG(APIC_TMICT)] * timer_tick(l), l->timer_min);
+}
+
+/*
+ * A guest can set its TSC so that it wraps soon: expiries of the counter are
+ * compared as differences.  A deadline is a number that the guest chose.
+ */
+static bool timer_due(const struct mvm_lapic_state *l, u64 now)
+{
+	if (!l->timer_expiry)
+		return false;
+	if (timer_counts(l))
+		return (s64)(now - l->timer_expiry) >= 0;
+	return now >= l->timer_expiry;
+}
+
+/* The counter reaches 0 after @ticks; 0 as a time means: never. */
+static void timer_arm(struct mvm_lapic_state *l, u64 now, u64 ticks)
+{
+	l->timer_expiry = now + ticks ?: 1;
+}
+
+/* The current-count register. */
+static u32 timer_count(const struct mvm_lapic_state *l, u64 now)
+{
+	u64 left = l->timer_expiry - now, period;
+
+	if (!l->timer_expiry || !timer_counts(l))
+		return 0;
+	if (timer_due(l, now)) {
+		if (timer_mode(l) == APIC_LVT_TIMER_ONESHOT)
+			return 0;
+		period = timer_period(l);
+		div64_u64_rem(now - l->timer_expiry, period, &left);
+		left = period - left;
+	}
+	/* timer_min, or a TSC that jumped, may have left more */
+	return min_t(u64, DIV64_U64_ROUND_UP(left, timer_tick(l)),
+		     l->regs[REG(APIC_TMICT)]);
+}
+
+/**
+ * lapic_timer_expiry() - when the timer expires next
+ * @l:		local APIC
+ *
+ * Return: a guest TSC value, 0 for never.  It may lie across the TSC's
+ * wrap-around: compute with lapic_timer_remaining().
+ */
+u64 lapic_timer_expiry(const struct mvm_lapic_state *l)
+{
+	return l->timer_expiry;
+}
+
+/**
+ * lapic_timer_remaining() - how long until the timer expires
+ * @l:		local APIC
+ * @now:	guest TSC
+ *
+ * Return: TSC ticks, 0 when it is due, LAPIC_NEVER when not armed.  In deadline
+ * mode it can be any number.
+ */
+u64 lapic_timer_remaining(const struct mvm_lapic_state *l, u64 now)
+{
+	if (!l->timer_expiry)
+		return LAPIC_NEVER;
+	return timer_due(l, now) ? 0 : l->timer_expiry - now;
+}
+
+/**
+ * lapic_timer_expired() - let the timer expire if it is due
+ * @l:		local APIC
+ * @now:	guest TSC
+ *
+ * A periodic timer that missed several periods raises one interrupt and stays
+ * on its grid.  A masked timer runs on.
+ *
+ * Return: was an interrupt raised?
+ */
+bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now)
+{
+	u32 lvt = l->regs[REG(APIC_LVTT)];
+	u64 period, late;
+
+	if (!timer_due(l, now))
+		return false;
+	if (timer_mode(l) == APIC_LVT_TIMER_PERIODIC) {
+		period = timer_period(l);
+		div64_u64_rem(now - l->timer_expiry, period, &late);
+		timer_arm(l, now, period - late);
+	} else {
+		l->timer_expiry = 0;
+		l->tsc_deadline = 0;
+	}
+	return !(lvt & APIC_LVT_MASKED) && lapic_accept(l, lvt & 0xff, false);
+}
+
+/**
+ * lapic_timer_shift() - the guest's TSC jumped
+ * @l:		local APIC
+ * @delta:	TSC ticks that the guest's TSC moved forward
+ *
+ * The counter does not run on the TSC: a count in progress keeps its length.
+ * A TSC deadline keeps its value.
+ */
+void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta)
+{
+	if (l->timer_expiry && timer_counts(l))
+		timer_arm(l, l->timer_expiry, delta);
+}
+
+/* Before the guest changes the timer: an expiry up to now came first. */
+static void timer_catch_up(struct mvm_lapic_state *l, u64 now,
+			   struct lapic_effect *effect)
+{
+	lapic_timer_expired(l, now);
+	effect->timer_changed = true;
+}
+
+/**
+ * lapic_deadline_read() - IA32_TSC_DEADLINE (SDM 3A 11.5.4.1)
+ * @l:		local APIC
+ * @now:	guest TSC
+ *
+ * Return: the deadline, 0 after it passed or in another timer mode.
+ */
+u64 lapic_deadline_read(const struct mvm_lapic_state *l, u64 now)
+{
+	return timer_due(l, now) ? 0 : l->tsc_deadline;
+}
+
+/**
+ * lapic_deadline_write() - the guest writes IA32_TSC_DEADLINE
+ * @l:		local APIC
+ * @tsc:	deadline, 0 to disarm; one that has passed is due at once
+ * @now:	guest TSC
+ * @effect:	out
+ *
+ * Ignored in other timer modes (SDM 3A 11.5.4.1).
+ */
+void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now,
+			  struct lapic_effect *effect)
+{
+	*effect = (struct lapic_effect){};
+	if (timer_mode(l) != APIC_LVT_TIMER_TSCDEADLINE)
+		return;
+	timer_catch_up(l, now, effect);
+	l->tsc_deadline = tsc;
+	l->timer_expiry = tsc;
+}
+
+static void write_lvt_timer(struct mvm_lapic_state *l, u32 value)
+{
+	bool counted = timer_counts(l);
+
+	l->regs[REG(APIC_LVTT)] = value;
+	if (counted != timer_counts(l) ||
+	    timer_mode(l) == LAPIC_LVT_TIMER_MODE) {
+		l->timer_expiry = 0;
+		l->tsc_deadline = 0;
+	}
+}
+
+static void write_initial_count(struct mvm_lapic_state *l, u32 value, u64 now)
+{
+	if (timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE)
+		return;
+	l->regs[REG(APIC_TMICT)] = value;
+	l->timer_expiry = 0;
+	if (value && timer_mode(l) == APIC_LVT_TIMER_PERIODIC)
+		timer_arm(l, now, timer_period(l));
+	else if (value && timer_mode(l) == APIC_LVT_TIMER_ONESHOT)
+		timer_arm(l, now, value * timer_tick(l));
+}
+
+/* What is left of the count goes on at the new speed. */
+static void write_divide(struct mvm_lapic_state *l, u32 value, u64 now)
+{
+	u32 count = timer_count(l, now);
+
+	l->regs[REG(APIC_TDCR)] = value;
+	if (count)
+		timer_arm(l, now, count * timer_tick(l));
+}
+
+/* ------------------------------------------------------------------------
+ * Messages
+ */
+
+static u32 x2apic_ldr(u32 id)
+{
+	return (id >> 4) << 16 | BIT(id & 0xf);
+}
+
+/*
+ * Carry out a write of the ICR (SDM 3A 11.6.1, table 11-3).  An INIT level
+ * de-assert has no effect, and all other messages are edge triggered whatever
+ * the trigger bit says.
+ */
+static void send_ipi(struct mvm_lapic_state *l, u64 icr,
+		     struct lapic_effect *effect)
+{
+	bool broadcast = lapic_mode(l) == LAPIC_XAPIC && icr >> 32 == 0xff;
+	struct lapic_message message;
+
+	l->icr = icr;
+	lapic_decode_icr(icr, &message);
+	switch (message.mode) {
+	case LAPIC_FIXED:
+	case LAPIC_LOWEST:
+		if (message.vector < 16) {
+			lapic_error(l, APIC_ESR_SENDILL);
+			return;
+		}
+		break;
+	case LAPIC_INIT:
+		if (message.level && !(icr & APIC_INT_ASSERT))
+			return;
+		break;
+	case LAPIC_SMI:
+	case LAPIC_NMI:
+	case LAPIC_SIPI:
+		break;
+	default:
+		return;
+	}
+	if (message.mode != LAPIC_FIXED &&
+	    (message.shorthand == LAPIC_TO_SELF ||
+	     message.shorthand == LAPIC_TO_ALL))
+		return;
+	if (message.shorthand == LAPIC_TO_SELF) {
+		lapic_accept(l, message.vector, false);
+		return;
+	}
+	effect->ipi = true;
+	effect->icr = icr & ~(u64)APIC_INT_LEVELTRIG;
+	if (broadcast)
+		effect->icr |= (u64)LAPIC_BROADCAST << 32;
+}
+
+/**
+ * lapic_decode_icr() - an IPI as a message
+ * @icr:	lapic_effect.icr
+ * @message:	out
+ */
+void lapic_decode_icr(u64 icr, struct lapic_message *message)
+{
+	*message = (struct lapic_message){
+		.shorthand = icr >> 18 & 3,
+		.mode = icr >> 8 & 7,
+		.logical = icr & APIC_DEST_LOGICAL,
+		.one = (icr >> 8 & 7) == LAPIC_LOWEST,
+		.level = icr & APIC_INT_LEVELTRIG,
+		.vector = icr,
+		.dest = icr >> 32,
+	};
+}
+
+/**
+ * lapic_decode_msi() - a message-signalled interrupt (SDM 3A 11.11)
+ * @address:	message address
+ * @data:	message data
+ * @message:	out, when 0 is returned
+ *
+ * Return: 0, or -EINVAL: not a message address, a reserved address bit, a
+ * delivery mode other than fixed, lowest priority and NMI, or a vector below 16.
+ */
+int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message)
+{
+	u32 mode = data >> 8 & 7, dest = address >> 12 & 0xff;
+
+	if (address >> 20 != 0xfee || address & GENMASK(11, 4))
+		return -EINVAL;
+	if (mode != LAPIC_FIXED && mode != LAPIC_LOWEST && mode != LAPIC_NMI)
+		return -EINVAL;
+	if (mode != LAPIC_NMI && (data & 0xff) < 16)
+		return -EINVAL;
+	*message = (struct lapic_message){
+		.mode = mode,
+		.logical = address & BIT(2),
+		.one = mode == LAPIC_LOWEST || address & BIT(3),
+		.level = data & APIC_INT_LEVELTRIG,
+		.vector = data,
+		.dest = dest == 0xff ? LAPIC_BROADCAST : dest,
+	};
+	return 0;
+}
+
+/**
+ * lapic_matches() - is this APIC among the destinations of a message?
+ * @l:		local APIC; any thread may ask
+ * @dest:	destination, LAPIC_BROADCAST for all
+ * @logical:	a logical destination (SDM 3A 11.6.2.2, 11.12.10), not an ID
+ */
+bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical)
+{
+	enum lapic_mode mode = base_mode(READ_ONCE(l->base));
+	u32 ldr = READ_ONCE(l->regs[REG(APIC_LDR)]) >> 24;
+	u32 model = READ_ONCE(l->regs[REG(APIC_DFR)]) >> 28;
+
+	if (mode == LAPIC_DISABLED)
+		return false;
+	if (dest == LAPIC_BROADCAST)
+		return true;
+	if (!logical)
+		return dest == l->id;
+	if (mode == LAPIC_X2APIC) {
+		ldr = x2apic_ldr(l->id);
+		return dest >> 16 == ldr >> 16 && dest & ldr & 0xffff;
+	}
+	if (dest > 0xff)
+		return false;
+	if (model == 0xf)
+		return dest & ldr;
+	return model == 0 && dest >> 4 == ldr >> 4 && dest & ldr & 0xf;
+}
+
+/* ------------------------------------------------------------------------
+ * Register access
+ */
+
+static u32 read_register(const struct mvm_lapic_state *l, u32 index, u64 now)
+{
+	bool x2apic = lapic_mode(l) == LAPIC_X2APIC;
+
+	switch (index) {
+	case REG(APIC_ID):
+		return x2apic ? l->id : l->id << 24;
+	case REG(APIC_LVR):
+		return LAPIC_VERSION;
+	case REG(APIC_PROCPRI):
+		return lapic_ppr(l);
+	case REG(APIC_LDR):
+		return x2apic ? x2apic_ldr(l->id) : l->regs[index];
+	case REG(APIC_ICR):
+		return l->icr;
+	case REG(APIC_ICR2):
+		return x2apic ? l->icr >> 32 : (l->icr >> 32) << 24;
+	case REG(APIC_TMCCT):
+		return timer_count(l, now);
+	default:
+		return l->regs[index];
+	}
+}
+
+/* SDM 3A 11.4.7.2: as long as it is disabled by software, the LVT is masked. */
+static void write_spurious(struct mvm_lapic_state *l, u32 value)
+{
+	u32 i;
+
+	l->regs[REG(APIC_SPIV)] = value;
+	if (value & APIC_SPIV_APIC_ENABLED)
+		return;
+	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR); i++)
+		l->regs[i] |= APIC_LVT_MASKED;
+}
+
+/* @index is a register that can be written, @value has only writable bits. */
+static void write_register(struct mvm_lapic_state *l, u32 index, u32 value,
+			   u64 now, struct lapic_effect *effect)
+{
+	if (index >= REG(APIC_LVTT) && index <= REG(APIC_LVTERR) &&
+	    !lapic_software_enabled(l))
+		value |= APIC_LVT_MASKED;
+
+	switch (index) {
+	case REG(APIC_EOI):
+		end_of_interrupt(l, effect);
+		break;
+	case REG(APIC_LDR):
+		WRITE_ONCE(l->regs[index], value);
+		break;
+	case REG(APIC_DFR):
+		WRITE_ONCE(l->regs[index], value | GENMASK(27, 0));
+		break;
+	case REG(APIC_SPIV):
+		timer_catch_up(l, now, effect);
+		write_spurious(l, value);
+		break;
+	case REG(APIC_ESR):
+		l->regs[index] = l->esr_pending;
+		l->esr_pending = 0;
+		break;
+	case REG(APIC_ICR):
+		send_ipi(l, (l->icr & GENMASK_ULL(63, 32)) | value, effect);
+		break;
+	case REG(APIC_ICR2):
+		l->icr = (u64)(value >> 24) << 32 | (u32)l->icr;
+		break;
+	case REG(APIC_LVTT):
+		timer_catch_up(l, now, effect);
+		write_lvt_timer(l, value);
+		break;
+	case REG(APIC_TMICT):
+		timer_catch_up(l, now, effect);
+		write_initial_count(l, value, now);
+		break;
+	case REG(APIC_TDCR):
+		timer_catch_up(l, now, effect);
+		write_divide(l, value, now);
+		break;
+	case REG(APIC_SELF_IPI):
+		if (value < 16)
+			lapic_error(l, APIC_ESR_SENDILL);
+		lapic_accept(l, value, false);
+		break;
+	default:
+		l->regs[index] = value;
+	}
+}
+
+/**
+ * lapic_xapic_read() - the guest reads a register in its APIC page
+ * @l:		local APIC
+ * @offset:	bytes from the start of the page
+ * @now:	guest TSC
+ * @value:	out; 0 in another mode than xAPIC
+ *
+ * An offset without a register sets the error status (SDM 3A 11.5.3).
+ */
+void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now,
+		      u32 *value)
+{
+	u32 index = offset & 15 ? 0 : lapic_find(offset >> 4, XR | XW);
+
+	*value = 0;
+	if (lapic_mode(l) != LAPIC_XAPIC)
+		return;
+	if (!index)
+		lapic_error(l, APIC_ESR_ILLREGA);
+	else if (lapic_registers[index].access & XR)
+		*value = read_register(l, index, now);
+}
+
+/**
+ * lapic_xapic_write() - the guest writes a register in its APIC page
+ * @l:		local APIC
+ * @offset:	bytes from the start of the page
+ * @value:	what it writes; reserved bits are ignored
+ * @now:	guest TSC
+ * @effect:	out
+ */
+void lapic_xapic_write(struct mvm_lapic_state *l, u32 offset, u32 value,
+		       u64 now, struct lapic_effect *effect)
+{
+	u32 index = offset & 15 ? 0 : lapic_find(offset >> 4, XR | XW);
+
+	*effect = (struct lapic_effect){};
+	if (lapic_mode(l) != LAPIC_XAPIC)
+		return;
+	if (!index)
+		lapic_error(l, APIC_ESR_ILLREGA);
+	else if (lapic_registers[index].access & XW)
+		write_register(l, index,
+			       value & lapic_registers[index].writable, now,
+			       effect);
+}
+
+/**
+ * lapic_msr_read() - the guest reads an x2APIC MSR (SDM 3A 11.12.1)
+ * @l:		local APIC
+ * @index:	of the MSR, 0x800 to 0x8ff
+ * @now:	guest TSC
+ * @data:	out, when 0 is returned
+ *
+ * Return: 0, or nonzero for #GP.
+ */
+int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data)
+{
+	u32 reg = lapic_find(index - APIC_BASE_MSR, MR);
+
+	if (!reg || lapic_mode(l) != LAPIC_X2APIC)
+		return -EINVAL;
+	*data = reg == REG(APIC_ICR) ? l->icr : read_register(l, reg, now);
+	return 0;
+}
+
+/**
+ * lapic_msr_write() - the guest writes an x2APIC MSR (SDM 3A 11.12.1)
+ * @l:		local APIC
+ * @index:	of the MSR, 0x800 to 0x8ff
+ * @data:	what it writes
+ * @now:	guest TSC
+ * @effect:	out
+ *
+ * Return: 0, or nonzero for #GP; then nothing has changed.
+ */
+int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now,
+		    struct lapic_effect *effect)
+{
+	u32 reg = lapic_find(index - APIC_BASE_MSR, MW);
+	const struct lapic_register *r = &lapic_registers[reg];
+	u64 valid = r->writable;
+
+	*effect = (struct lapic_effect){};
+	if (!reg || lapic_mode(l) != LAPIC_X2APIC)
+		return -EINVAL;
+	/* read-only bits are ignored; ESR alone must be written with 0 */
+	if (reg != REG(APIC_ESR))
+		valid |= r->readonly;
+	if (reg == REG(APIC_ICR))
+		valid |= GENMASK_ULL(63, 32);
+	if (data & ~valid)
+		return -EINVAL;
+	if (reg == REG(APIC_LVTT) &&
+	    (data & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_MODE)
+		return -EINVAL;
+
+	if (reg == REG(APIC_ICR))
+		send_ipi(l, data & ~(u64)APIC_ICR_BUSY, effect);
+	else
+		write_register(l, reg, data & r->writable, now, effect);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------
+ * State for user space
+ */
+
+/**
+ * lapic_get_state() - the registers for MVM_GET_LAPIC
+ * @l:		local APIC; a timer that is due expires
+ * @now:	guest TSC
+ * @out:	@regs and @tsc_deadline are set
+ *
+ * Errors that the guest has not yet latched in ESR are not part of it.
+ */
+void lapic_get_state(struct mvm_lapic_state *l, u64 now, struct mvm_lapic *out)
+{
+	u32 i;
+
+	lapic_timer_expired(l, now);
+	for (i = 0; i < LAPIC_REGS; i++)
+		out->regs[i] = lapic_find(i, RO) ? read_register(l, i, now) : 0;
+	out->tsc_deadline = l->tsc_deadline;
+}
+
+/* Could these registers be those of @l in its mode? */
+static bool valid_state(const struct mvm_lapic_state *l,
+			const struct mvm_lapic *in)
+{
+	const struct lapic_register *r = lapic_registers;
+	u32 timer = in->regs[REG(APIC_LVTT)] & LAPIC_LVT_TIMER_MODE;
+	u32 i, high = GENMASK(23, 0);
+
+	for (i = 0; i < LAPIC_REGS; i++, r++)
+		if (in->regs[i] & ~(r->access & RO ? r->writable | r->readonly : 0))
+			return false;
+	if (in->regs[REG(APIC_ID)] != read_register(l, REG(APIC_ID), 0))
+		return false;
+	if (lapic_mode(l) != LAPIC_X2APIC &&
+	    (in->regs[REG(APIC_LDR)] | in->regs[REG(APIC_ICR2)]) & high)
+		return false;
+	if ((in->regs[REG(APIC_DFR)] | GENMASK(31, 28)) != ~0U)
+		return false;
+	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR); i++)
+		if (!(in->regs[i] & APIC_LVT_MASKED) &&
+		    !(in->regs[REG(APIC_SPIV)] & APIC_SPIV_APIC_ENABLED))
+			return false;
+	if (in->regs[REG(APIC_TMCCT)] > in->regs[REG(APIC_TMICT)])
+		return false;
+	if (in->regs[REG(APIC_TMCCT)] && timer > APIC_LVT_TIMER_PERIODIC)
+		return false;
+	return !in->tsc_deadline || timer == APIC_LVT_TIMER_TSCDEADLINE;
+}
+
+/**
+ * lapic_set_state() - the registers from MVM_SET_LAPIC
+ * @l:		local APIC; its mode, set before, decides how they are read
+ * @in:		@regs and @tsc_deadline are used; hostile
+ * @now:	guest TSC; the timer goes on from its current count
+ *
+ * Registers that follow from others (version, PPR, the LDR of x2APIC mode) are
+ * not taken.  A disabled APIC has no state: it is checked and forgotten.
+ *
+ * Return: 0, or -EINVAL for a value that the registers cannot have; then
+ * nothing has changed.
+ */
+int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in,
+		    u64 now)
+{
+	bool x2apic = lapic_mode(l) == LAPIC_X2APIC;
+	u32 i, high, count;
+
+	if (!valid_state(l, in))
+		return -EINVAL;
+	if (!lapic_enabled(l))
+		return 0;
+
+	reset_registers(l);
+	for (i = 0; i < LAPIC_REGS; i++)
+		if (lapic_registers[i].writable)
+			l->regs[i] = in->regs[i] & lapic_registers[i].writable;
+	l->regs[REG(APIC_DFR)] = in->regs[REG(APIC_DFR)];
+	l->regs[REG(APIC_ESR)] = in->regs[REG(APIC_ESR)];
+	for (i = 0; i < 8; i++) {
+		l->regs[REG(APIC_ISR) + i] = in->regs[REG(APIC_ISR) + i];
+		l->regs[REG(APIC_TMR) + i] = in->regs[REG(APIC_TMR) + i];
+		l->regs[REG(APIC_IRR) + i] = in->regs[REG(APIC_IRR) + i];
+		l->isr_words |= l->regs[REG(APIC_ISR) + i] ? BIT(i) : 0;
+		l->irr_words |= l->regs[REG(APIC_IRR) + i] ? BIT(i) : 0;
+	}
+	high = in->regs[REG(APIC_ICR2)];
+	l->icr = (u64)(x2apic ? high : high >> 24) << 32 |
+		 l->regs[REG(APIC_ICR)];
+	l->tsc_deadline = in->tsc_deadline;
+	l->timer_expiry = in->tsc_deadline;
+	count = in->regs[REG(APIC_TMCCT)];
+	if (count)
+		timer_arm(l, now, count * timer_tick(l));
+	return 0;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * lapic.h - the local APIC: registers, priorities, local vector table and
+ * timer state.  Pure: time comes in as an argument (TSC ticks of the guest),
+ * and what has to happen elsewhere goes out as struct lapic_effect, so KUnit
+ * tests it.  All of it belongs to whoever runs the vCPU (its thread, or an
+ * ioctl while it is stopped); others only set bits in vcpu->pending_irr.
+ */
+#ifndef MVM_LAPIC_H
+#define MVM_LAPIC_H
+
+#include <linux/types.h>
+#include <linux/mini_vm.h>
+
+#define LAPIC_REGS	64		/* one per 16 bytes of the xAPIC page */
+#define LAPIC_NO_VECTOR	(-1)
+#define LAPIC_BROADCAST	0xffffffffU	/* destination: every local APIC */
+#define LAPIC_NEVER	(~0ULL)		/* lapic_timer_remaining(): not armed */
+
+enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
+
+/* Everything here: owned by the runner of the vCPU. */
+struct mvm_lapic_state {
+	u32 id;				/* constant */
+	bool bsp;			/* constant */
+	u32 timer_ratio;		/* constant: TSC ticks per APIC timer tick before the divider */
+	u64 timer_min;			/* constant: shortest period in TSC ticks */
+	u64 base;			/* IA32_APIC_BASE */
+	u32 regs[LAPIC_REGS];
+	u8 irr_words;			/* bit n: word n of IRR is not 0 */
+	u8 isr_words;			/* likewise for ISR */
+	u64 icr;			/* x2APIC layout in both modes */
+	u32 esr_pending;		/* errors since the last write of ESR */
+	u64 tsc_deadline;		/* 0: not armed */
+	u64 timer_expiry;		/* guest TSC of the next expiry; 0: none */
+};
+
+/* What a register write asks of the caller. */
+struct lapic_effect {
+	bool timer_changed;		/* lapic_timer_remaining() may be new */
+	bool ipi;			/* send @icr: lapic_decode_icr(), route */
+	u64 icr;			/* x2APIC layout, broadcast as in x2APIC mode */
+	bool eoi_level;			/* EOI of a level-triggered vector: @eoi_vector */
+	u8 eoi_vector;
+};
+
+/* Delivery modes (SDM 3A 11.6.1), as in the ICR, the LVT and MSI data. */
+enum lapic_delivery {
+	LAPIC_FIXED	= 0,
+	LAPIC_LOWEST	= 1,
+	LAPIC_SMI	= 2,
+	LAPIC_NMI	= 4,
+	LAPIC_INIT	= 5,
+	LAPIC_SIPI	= 6,
+	LAPIC_EXTINT	= 7,
+};
+
+/* Destination shorthands of the ICR (SDM 3A 11.6.1). */
+enum lapic_shorthand {
+	LAPIC_TO_DEST,
+	LAPIC_TO_SELF,
+	LAPIC_TO_ALL,
+	LAPIC_TO_OTHERS,
+};
+
+/* An interrupt message on its way to one or more local APICs: IPI or MSI. */
+struct lapic_message {
+	enum lapic_shorthand shorthand;	/* of an IPI; LAPIC_TO_DEST for an MSI */
+	enum lapic_delivery mode;
+	bool logical;			/* @dest is a logical destination */
+	bool one;			/* deliver to one of those that match */
+	bool level;			/* level triggered */
+	u8 vector;
+	u32 dest;			/* for lapic_matches() */
+};
+
+void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio,
+		 u64 timer_min);
+
+enum lapic_mode lapic_mode(const struct mvm_lapic_state *l);
+bool lapic_enabled(const struct mvm_lapic_state *l);
+bool lapic_software_enabled(const struct mvm_lapic_state *l);
+int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool x2apic_allowed,
+		   u32 phys_bits, struct lapic_effect *effect);
+int lapic_host_set_base(struct mvm_lapic_state *l, u64 value,
+			bool x2apic_allowed, u32 phys_bits,
+			struct lapic_effect *effect);
+
+void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now,
+		      u32 *value);
+void lapic_xapic_write(struct mvm_lapic_state *l, u32 offset, u32 value,
+		       u64 now, struct lapic_effect *effect);
+int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data);
+int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now,
+		    struct lapic_effect *effect);
+
+u64 lapic_deadline_read(const struct mvm_lapic_state *l, u64 now);
+void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now,
+			  struct lapic_effect *effect);
+u64 lapic_timer_expiry(const struct mvm_lapic_state *l);
+u64 lapic_timer_remaining(const struct mvm_lapic_state *l, u64 now);
+bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now);
+void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta);
+
+bool lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level);
+void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words);
+int lapic_pending(const struct mvm_lapic_state *l);
+void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector);
+void lapic_eoi(struct mvm_lapic_state *l, struct lapic_effect *effect);
+void lapic_set_cr8(struct mvm_lapic_state *l, u64 cr8);
+u64 lapic_cr8(const struct mvm_lapic_state *l);
+u32 lapic_tpr_threshold(const struct mvm_lapic_state *l);
+bool lapic_accepts_extint(const struct mvm_lapic_state *l);
+bool lapic_lint1_is_nmi(const struct mvm_lapic_state *l);
+
+void lapic_decode_icr(u64 icr, struct lapic_message *message);
+int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message);
+bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical);
+
+void lapic_get_state(struct mvm_lapic_state *l, u64 now, struct mvm_lapic *out);
+int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in,
+		    u64 now);
+
+#endif /* MVM_LAPIC_H */
