@@ -16,8 +16,6 @@
 #include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/string.h>
-#include <asm/apicdef.h>
-#include <asm/msr-index.h>
 #include "lapic.h"
 
 /* Version 0x14, LVT entries 0 to 5: no CMCI, no EOI-broadcast suppression. */
@@ -96,41 +94,6 @@ static u32 lapic_find(u32 index, u8 access)
  * Modes
  */
 
-static enum lapic_mode base_mode(u64 base)
-{
-	if (!(base & MSR_IA32_APICBASE_ENABLE))
-		return LAPIC_DISABLED;
-	return base & X2APIC_ENABLE ? LAPIC_X2APIC : LAPIC_XAPIC;
-}
-
-/**
- * lapic_mode() - the mode that IA32_APIC_BASE selects (SDM 3A table 11-5)
- * @l:		local APIC
- */
-enum lapic_mode lapic_mode(const struct mvm_lapic_state *l)
-{
-	return base_mode(l->base);
-}
-
-/**
- * lapic_enabled() - is the APIC there at all?
- * @l:		local APIC
- */
-bool lapic_enabled(const struct mvm_lapic_state *l)
-{
-	return l->base & MSR_IA32_APICBASE_ENABLE;
-}
-
-/**
- * lapic_software_enabled() - does it take fixed interrupts? (SDM 3A 11.4.7.2)
- * @l:		local APIC
- */
-bool lapic_software_enabled(const struct mvm_lapic_state *l)
-{
-	return lapic_enabled(l) &&
-	       l->regs[REG(APIC_SPIV)] & APIC_SPIV_APIC_ENABLED;
-}
-
 /* SDM 3A 11.4.7.1 */
 static void reset_registers(struct mvm_lapic_state *l)
 {
@@ -171,11 +134,26 @@ void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio,
 	reset_registers(l);
 }
 
-static int change_base(struct mvm_lapic_state *l, u64 value,
-		       bool x2apic_allowed, u32 phys_bits, bool guest,
-		       struct lapic_effect *effect)
+/**
+ * lapic_set_base() - write IA32_APIC_BASE (SDM 3A 11.4.4, 11.12.5)
+ * @l:		local APIC
+ * @value:	new value
+ * @guest:	the guest writes it: only legal transitions; user space may go
+ *		from any mode to any other
+ * @x2apic_allowed: the vCPU's CPUID offers x2APIC
+ * @phys_bits:	width of a physical address, 32 to 63
+ * @effect:	out
+ *
+ * Disabling the APIC, as well as enabling it again, resets the registers.
+ *
+ * Return: 0, or -EINVAL, for the guest a #GP: a reserved bit, x2APIC mode
+ * without the enable bit or a forbidden transition; then nothing has changed.
+ */
+int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest,
+		   bool x2apic_allowed, u32 phys_bits,
+		   struct lapic_effect *effect)
 {
-	enum lapic_mode from = lapic_mode(l), to = base_mode(value);
+	enum lapic_mode from = lapic_mode(l), to = lapic_base_mode(value);
 	u64 reserved = GENMASK_ULL(63, phys_bits) | BIT(9) | GENMASK(7, 0);
 
 	*effect = (struct lapic_effect){};
@@ -197,41 +175,6 @@ static int change_base(struct mvm_lapic_state *l, u64 value,
 		l->icr &= GENMASK_ULL(39, 0);
 	WRITE_ONCE(l->base, value);
 	return 0;
-}
-
-/**
- * lapic_set_base() - the guest writes IA32_APIC_BASE (SDM 3A 11.4.4, 11.12.5)
- * @l:		local APIC
- * @value:	what it writes
- * @x2apic_allowed: its CPUID offers x2APIC
- * @phys_bits:	width of a physical address, 32 to 63
- * @effect:	out
- *
- * Disabling the APIC, as well as enabling it again, resets the registers.
- * Return: 0, or nonzero for #GP: a reserved bit or a forbidden transition.
- */
-int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool x2apic_allowed,
-		   u32 phys_bits, struct lapic_effect *effect)
-{
-	return change_base(l, value, x2apic_allowed, phys_bits, true, effect);
-}
-
-/**
- * lapic_host_set_base() - user space sets IA32_APIC_BASE
- * @l:		local APIC
- * @value:	new value
- * @x2apic_allowed: the vCPU's CPUID offers x2APIC
- * @phys_bits:	width of a physical address, 32 to 63
- * @effect:	out
- *
- * Like lapic_set_base(), from any mode to any other.
- * Return: 0 or -EINVAL.
- */
-int lapic_host_set_base(struct mvm_lapic_state *l, u64 value,
-			bool x2apic_allowed, u32 phys_bits,
-			struct lapic_effect *effect)
-{
-	return change_base(l, value, x2apic_allowed, phys_bits, false, effect);
 }
 
 /* ------------------------------------------------------------------------
@@ -401,25 +344,6 @@ void lapic_eoi(struct mvm_lapic_state *l, struct lapic_effect *effect)
 }
 
 /**
- * lapic_set_cr8() - the guest writes CR8 (SDM 3A 11.8.6)
- * @l:		local APIC
- * @cr8:	new task priority class; only bits 3:0 count
- */
-void lapic_set_cr8(struct mvm_lapic_state *l, u64 cr8)
-{
-	l->regs[REG(APIC_TASKPRI)] = (cr8 & 0xf) << 4;
-}
-
-/**
- * lapic_cr8() - the task priority class
- * @l:		local APIC
- */
-u64 lapic_cr8(const struct mvm_lapic_state *l)
-{
-	return l->regs[REG(APIC_TASKPRI)] >> 4;
-}
-
-/**
  * lapic_tpr_threshold() - when does lowering CR8 matter? (SDM 3C 25.6.8)
  * @l:		local APIC
  *
@@ -527,18 +451,6 @@ static u32 timer_count(const struct mvm_lapic_state *l, u64 now)
 	/* timer_min, or a TSC that jumped, may have left more */
 	return min_t(u64, DIV64_U64_ROUND_UP(left, timer_tick(l)),
 		     l->regs[REG(APIC_TMICT)]);
-}
-
-/**
- * lapic_timer_expiry() - when the timer expires next
- * @l:		local APIC
- *
- * Return: a guest TSC value, 0 for never.  It may lie across the TSC's
- * wrap-around: compute with lapic_timer_remaining().
- */
-u64 lapic_timer_expiry(const struct mvm_lapic_state *l)
-{
-	return l->timer_expiry;
 }
 
 /**
@@ -783,7 +695,7 @@ int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message)
  */
 bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical)
 {
-	enum lapic_mode mode = base_mode(READ_ONCE(l->base));
+	enum lapic_mode mode = lapic_base_mode(READ_ONCE(l->base));
 	u32 ldr = READ_ONCE(l->regs[REG(APIC_LDR)]) >> 24;
 	u32 model = READ_ONCE(l->regs[REG(APIC_DFR)]) >> 28;
 

@@ -11,6 +11,8 @@
 
 #include <linux/types.h>
 #include <linux/mini_vm.h>
+#include <asm/apicdef.h>
+#include <asm/msr-index.h>
 
 #define LAPIC_REGS	64		/* one per 16 bytes of the xAPIC page */
 #define LAPIC_NO_VECTOR	(-1)
@@ -32,7 +34,7 @@ struct mvm_lapic_state {
 	u64 icr;			/* x2APIC layout in both modes */
 	u32 esr_pending;		/* errors since the last write of ESR */
 	u64 tsc_deadline;		/* 0: not armed */
-	u64 timer_expiry;		/* guest TSC of the next expiry; 0: none */
+	u64 timer_expiry;		/* guest TSC of the next expiry, may have wrapped; 0: none */
 };
 
 /* What a register write asks of the caller. */
@@ -74,17 +76,49 @@ struct lapic_message {
 	u32 dest;			/* for lapic_matches() */
 };
 
+/* The mode that a value of IA32_APIC_BASE selects (SDM 3A table 11-5). */
+static inline enum lapic_mode lapic_base_mode(u64 base)
+{
+	if (!(base & MSR_IA32_APICBASE_ENABLE))
+		return LAPIC_DISABLED;
+	return base & X2APIC_ENABLE ? LAPIC_X2APIC : LAPIC_XAPIC;
+}
+
+static inline enum lapic_mode lapic_mode(const struct mvm_lapic_state *l)
+{
+	return lapic_base_mode(l->base);
+}
+
+/* Is the APIC there at all? */
+static inline bool lapic_enabled(const struct mvm_lapic_state *l)
+{
+	return l->base & MSR_IA32_APICBASE_ENABLE;
+}
+
+/* Does it take fixed interrupts?  (SDM 3A 11.4.7.2) */
+static inline bool lapic_software_enabled(const struct mvm_lapic_state *l)
+{
+	return lapic_enabled(l) &&
+	       l->regs[APIC_SPIV >> 4] & APIC_SPIV_APIC_ENABLED;
+}
+
+/* CR8 is the class of the task priority (SDM 3A 11.8.6); only bits 3:0 count. */
+static inline u64 lapic_cr8(const struct mvm_lapic_state *l)
+{
+	return l->regs[APIC_TASKPRI >> 4] >> 4;
+}
+
+static inline void lapic_set_cr8(struct mvm_lapic_state *l, u64 cr8)
+{
+	l->regs[APIC_TASKPRI >> 4] = (cr8 & 0xf) << 4;
+}
+
 void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio,
 		 u64 timer_min);
 
-enum lapic_mode lapic_mode(const struct mvm_lapic_state *l);
-bool lapic_enabled(const struct mvm_lapic_state *l);
-bool lapic_software_enabled(const struct mvm_lapic_state *l);
-int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool x2apic_allowed,
-		   u32 phys_bits, struct lapic_effect *effect);
-int lapic_host_set_base(struct mvm_lapic_state *l, u64 value,
-			bool x2apic_allowed, u32 phys_bits,
-			struct lapic_effect *effect);
+int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest,
+		   bool x2apic_allowed, u32 phys_bits,
+		   struct lapic_effect *effect);
 
 void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now,
 		      u32 *value);
@@ -97,7 +131,6 @@ int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now,
 u64 lapic_deadline_read(const struct mvm_lapic_state *l, u64 now);
 void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now,
 			  struct lapic_effect *effect);
-u64 lapic_timer_expiry(const struct mvm_lapic_state *l);
 u64 lapic_timer_remaining(const struct mvm_lapic_state *l, u64 now);
 bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now);
 void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta);
@@ -107,8 +140,6 @@ void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words);
 int lapic_pending(const struct mvm_lapic_state *l);
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector);
 void lapic_eoi(struct mvm_lapic_state *l, struct lapic_effect *effect);
-void lapic_set_cr8(struct mvm_lapic_state *l, u64 cr8);
-u64 lapic_cr8(const struct mvm_lapic_state *l);
 u32 lapic_tpr_threshold(const struct mvm_lapic_state *l);
 bool lapic_accepts_extint(const struct mvm_lapic_state *l);
 bool lapic_lint1_is_nmi(const struct mvm_lapic_state *l);
