@@ -51,18 +51,26 @@ add_busybox() {
 	done
 }
 
+# list_module_files MODULES.DEP NAME: the module's file and those it needs.
+list_module_files() {
+	awk -v want="/$2.ko:" '
+		substr($1, length($1) - length(want) + 1) == want {
+			sub(/:$/, "", $1)
+			for (i = 1; i <= NF; i++)
+				print $i
+			exit
+		}' "$1"
+}
+
 # add_kernel_modules ROOT: VM_MODULES of the stock kernel, ready for modprobe.
 add_kernel_modules() {
 	local root=$1 name file
 	local modules=lib/modules/$KERNEL_RELEASE
 	for name in "${VM_MODULES[@]}"; do
-		for file in $(awk -v want="/$name.ko" '
-			{ own = $1; sub(/:$/, "", own) }
-			substr(own, length(own) - length(want) + 1) == want {
-				$1 = own; print; exit }' "$KERNEL_DIR/$modules/modules.dep"); do
+		while read -r file; do
 			mkdir -p "$root/usr/$modules/$(dirname "$file")"
 			cp "$KERNEL_DIR/$modules/$file" "$root/usr/$modules/$file"
-		done
+		done < <(list_module_files "$KERNEL_DIR/$modules/modules.dep" "$name")
 	done
 	cp "$KERNEL_DIR/$modules"/modules.{order,builtin,builtin.modinfo} "$root/usr/$modules/"
 	logged depmod depmod -b "$root/usr" "$KERNEL_RELEASE"

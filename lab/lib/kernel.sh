@@ -11,19 +11,23 @@
 #   KERNEL_DIR      where its packages are unpacked
 #   KERNEL_HEADERS  what to give make as KDIR
 
-# stock_kernel_package: the package that linux-image-amd64 now stands for.
+# stock_kernel_package: name and version of the package that linux-image-amd64
+# now stands for; nothing while apt has no lists.
 stock_kernel_package() {
-	apt-cache depends linux-image-amd64 |
-		awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ { print $2; exit }'
+	apt-cache --no-all-versions show linux-image-amd64 2>/dev/null |
+		sed -n -E 's/^Depends: (linux-image-[^ ]+) \(= ([^)]+)\).*/\1 \2/p' || :
 }
 
 find_stock_kernel() {
-	local package
-	apt_lists_fresh
-	package=$(stock_kernel_package)
-	[[ -n $package ]] || fail 'apt knows no linux-image-amd64'
+	local package found
+	found=$(stock_kernel_package)
+	if [[ -z $found ]]; then
+		update_lists
+		found=$(stock_kernel_package)
+	fi
+	[[ -n $found ]] || fail 'apt knows no linux-image-amd64'
+	read -r package KERNEL_VERSION <<<"$found"
 	KERNEL_RELEASE=${package#linux-image-}
-	KERNEL_VERSION=$(apt-cache policy "$package" | awk '$1 == "Candidate:" { print $2 }')
 	KERNEL_DIR=$LAB_CACHE/kernel/$KERNEL_RELEASE-$KERNEL_VERSION
 	KERNEL_IMAGE=$KERNEL_DIR/boot/vmlinuz-$KERNEL_RELEASE
 	KERNEL_HEADERS=$KERNEL_DIR/usr/src/linux-headers-$KERNEL_RELEASE
@@ -40,7 +44,7 @@ unpack_stock_kernel() {
 	mkdir -p "$new/download"
 	headers=linux-headers-$KERNEL_RELEASE
 	if ! download "$new/download" "$package" "$headers" >/dev/null 2>&1; then
-		logged 'apt-get update' as_root apt-get -qq update
+		update_lists
 		logged 'apt-get download' download "$new/download" "$package" "$headers"
 	fi
 	stage "unpack: $package"
@@ -57,13 +61,12 @@ unpack_stock_kernel() {
 
 # download FOLDER IMAGE HEADERS: the packages and those of the headers' own
 # dependencies that carry kernel headers and build tools.
-download() (
-	cd "$1"
-	local image=$2 headers=$3 more
-	mapfile -t more < <(apt-cache depends "$headers" |
+download() {
+	local more
+	mapfile -t more < <(apt-cache depends "$3" |
 		awk '$1 == "Depends:" && $2 ~ /^linux-(headers|kbuild)-/ { print $2 }')
-	apt-get -qq -o APT::Sandbox::User=root download "$image" "$headers" "${more[@]}"
-)
+	download_into "$1" "$2" "$3" "${more[@]}"
+}
 
 unpack_all() {
 	local package

@@ -26,19 +26,17 @@ list_packages() {
 
 # missing_packages GROUP...: those that are not installed.
 missing_packages() {
-	local name
-	for name in $(list_packages "$@"); do
-		[[ $(dpkg-query -W -f '${Status}' "$name" 2>/dev/null) == 'install ok installed' ]] ||
-			printf '%s\n' "$name"
-	done
+	local names
+	mapfile -t names < <(list_packages "$@")
+	comm -23 <(printf '%s\n' "${names[@]}" | sort -u) \
+		<(dpkg-query -W -f '${Package} ${Status}\n' "${names[@]}" 2>/dev/null |
+			sed -n 's/ install ok installed$//p' | sort -u)
 }
 
-# apt_lists_fresh: makes sure that apt knows the archive.
-apt_lists_fresh() {
-	if [[ -z $(apt-cache madison linux-image-amd64 2>/dev/null) ]]; then
-		stage 'install: apt-get update'
-		logged 'apt-get update' as_root apt-get -qq update
-	fi
+# update_lists: makes sure that apt knows the archive as it is now.
+update_lists() {
+	stage 'install: apt-get update'
+	logged 'apt-get update' as_root apt-get -qq update
 }
 
 # install_packages GROUP...: installs what is missing.
@@ -53,11 +51,10 @@ install_now() {
 	local missing
 	mapfile -t missing < <(missing_packages "$@")
 	((${#missing[@]})) || return 0
-	apt_lists_fresh
 	stage "install: ${missing[*]}"
 	if ! apt_install "${missing[@]}" >/dev/null 2>&1; then
-		# The lists may be older than the archive.
-		logged 'apt-get update' as_root apt-get -qq update
+		# The lists are missing or older than the archive.
+		update_lists
 		logged 'apt-get install' apt_install "${missing[@]}"
 	fi
 }
@@ -66,3 +63,10 @@ apt_install() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
 		-o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
 }
+
+# download_into FOLDER PACKAGE...: the package files alone, not installed.
+download_into() (
+	cd "$1" || exit
+	shift
+	apt-get -qq -o APT::Sandbox::User=root download "$@"
+)
