@@ -12,6 +12,8 @@
 #include "layout.h"
 
 #define SERIAL_DATA	0x3f8
+#define SERIAL_FORMAT	0x3fb
+#define SERIAL_8N1	0x03
 #define SERIAL_STATUS	0x3fd
 #define SERIAL_EMPTY	0x20
 
@@ -71,9 +73,10 @@ static inline uint8_t in8(uint16_t port)
 	return value;
 }
 
-/* The BIOS has set the serial port up; a busy emulated one drops bytes. */
+/* A busy serial port, even an emulated one, drops bytes. */
 static void write_console(const char *text)
 {
+	out8(SERIAL_FORMAT, SERIAL_8N1);
 	for (; *text; text++) {
 		while (!(in8(SERIAL_STATUS) & SERIAL_EMPTY))
 			;

@@ -175,34 +175,35 @@ static void append(struct text *text, const void *data, size_t size)
 }
 
 /* The kernel's console may carry anything; a terminal is shown only text. */
-static void show_lines(const char *from, int lines)
+static void show_lines(size_t from, int lines)
 {
-	while (*from && lines > 0) {
-		unsigned char c = (unsigned char)*from++;
+	for (; from < log_text.size && lines > 0; from++) {
+		unsigned char c = (unsigned char)log_text.data[from];
 
 		if (c == '\n')
 			lines--;
 		if (c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f))
 			fputc(c, stderr);
 	}
-	if (lines == 0 && *from)
+	if (from < log_text.size)
 		fprintf(stderr, "lab: (the rest of the console is left out)\n");
+	else if (from && log_text.data[from - 1] != '\n')
+		fputc('\n', stderr);
 }
 
 static void show_console_tail(void)
 {
-	const char *from;
+	size_t from = log_text.size;
 	int lines = 0;
 
-	if (!log_text.size) {
+	if (!from) {
 		fprintf(stderr, "lab: the VM's console is empty\n");
 		return;
 	}
-	for (from = log_text.data + log_text.size - 1; from > log_text.data; from--)
-		if (*from == '\n' && ++lines > TAIL_LINES)
-			break;
+	while (from && !(log_text.data[from - 1] == '\n' && lines++ == TAIL_LINES))
+		from--;
 	fprintf(stderr, "lab: the end of the VM's console:\n");
-	show_lines(*from == '\n' ? from + 1 : from, TAIL_LINES + 1);
+	show_lines(from, TAIL_LINES);
 }
 
 /* A program's own fault, reported by the kernel, is no fault of the kernel. */
@@ -390,7 +391,7 @@ static void finish_splat(void)
 	restore_terminal();
 	fflush(stdout);
 	fprintf(stderr, "lab: the VM's kernel said:\n");
-	show_lines(log_text.data + splat_at, SHOWN_LINES);
+	show_lines(splat_at, SHOWN_LINES);
 	finish(EXIT_SPLAT, "exit 99: the lab VM's kernel printed \"%s\" (shown above)", splat_name);
 }
 

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# The selftests: TAP programs that drive the module in the lab VM, as many in
+# one boot as its kernel survives.
+
+# How long one program may take, in the VM's seconds.
+PROGRAM_SECONDS=120
+# How long one boot may take, in this host's seconds.
+BOOT_SECONDS=1200
+
+entry selftests 'every selftest passes in the lab VM and its kernel stays sound'
+selftests() {
+	local programs
+	mapfile -t programs < <(make -s -C "$LAB_ROOT/selftests" --no-print-directory list |
+		sed 's,^build/,,')
+	((${#programs[@]})) || return 1
+	run_programs selftests /selftests/ "${programs[@]}"
+}
+
+# run_programs GROUP FOLDER PROGRAM...: runs TAP programs in the lab VM. When
+# one takes the VM down, it has failed, and the next boot goes on behind it.
+run_programs() {
+	local group=$1 folder=$2 output=$WORK/programs status name index
+	shift 2
+	write_program_runner >"$WORK/run-programs"
+	while (($#)); do
+		status=0
+		"$LAB_ROOT/lab/run" --timeout "$BOOT_SECONDS" --add "$WORK/run-programs:/lab/run-programs" -- \
+			/lab/run-programs "$folder" "$PROGRAM_SECONDS" "$@" >"$output" || status=$?
+		cat "$output"
+		while (($#)); do
+			name=$1
+			read_program "$group.$name" "$name" "$output" || break
+			shift
+		done
+		if ((status == 0 && $# == 0)); then
+			result pass "$group.vm-stays-sound"
+		elif (($# == 0)); then
+			result fail "$group.vm-stays-sound" "the run ended with status $status"
+		else
+			index=$(grep -c '^### begin ' "$output" || :)
+			result fail "$group.$1" "did not end; the run ended with status $status"
+			shift
+			# A VM that does not even start the first program will not later.
+			((index > 0)) || break
+		fi
+	done
+	for name in "$@"; do
+		result fail "$group.$name" 'could not be run'
+	done
+}
+
+# read_program PREFIX NAME OUTPUT: the results of one program; fails when the
+# output does not hold its end.
+read_program() {
+	local status
+	status=$(sed -n "s,^### end $2 ,,p" "$3")
+	[[ -n $status ]] || return 1
+	awk -v begin="### begin $2" -v end="### end $2 " '
+		$0 == begin { inside = 1; next }
+		index($0, end) == 1 { inside = 0 }
+		inside' "$3" >"$WORK/one"
+	read_tap "$1" "$WORK/one" >"$WORK/one-results"
+	cat "$WORK/one-results" >>"$RESULTS"
+	# 4: all of it was skipped; else the status must agree with the lines.
+	if [[ $status != 0 && $status != 4 ]] && ! grep -q '^fail' "$WORK/one-results"; then
+		result fail "$1" "ended with status $status"
+	fi
+}
+
+# The script that runs in the VM.
+write_program_runner() {
+	cat <<-'END'
+		#!/bin/sh
+		# run-programs FOLDER SECONDS PROGRAM...
+		folder=$1 seconds=$2
+		shift 2
+		for program; do
+			echo "### begin $program"
+			status=0
+			timeout "$seconds" "$folder$program" </dev/null 2>&1 || status=$?
+			echo
+			echo "### end $program $status"
+		done
+	END
+}

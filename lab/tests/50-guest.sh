@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# The main job: an unmodified Debian kernel boots as a guest of mini-vm.
+
+entry debian-guest-answers-a-nonce 'the stock Debian kernel boots as guest and hashes a number the host picked'
+debian_guest_answers_a_nonce() {
+	local nonce expected
+	nonce=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')
+	expected=$(printf %s "$nonce" | sha256sum)
+	"$LAB_ROOT/lab/run" --no-selftests --timeout 900 -- \
+		mini-vm run /guests/vmlinuz --initrd /guests/initrd \
+		--append "console=ttyS0 demo nonce=$nonce" | tee "$WORK/guest"
+	tr -d '\r' <"$WORK/guest" | grep -qx "RESULT ${expected%% *}"
+}
