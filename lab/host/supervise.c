@@ -481,6 +481,7 @@ static void serve_terminal(struct pollfd *keys, struct pollfd *output)
 		if (n <= 0) {
 			keys->fd = -1;
 		} else if (memchr(buffer, ESCAPE_KEY, (size_t)n)) {
+			write_all(1, "\r\n", 2);
 			finish(0, "exit 0: left with Ctrl-]");
 		} else {
 			write_all(terminal, buffer, (size_t)n);
