@@ -61,6 +61,49 @@ void __attribute__((used)) guest_trap_c(struct trap_frame *frame)
 	}
 }
 
+/* The stack and the place of the call that guest_user_call() returns from. */
+static volatile u64 user_rsp, user_rip;
+
+static void user_back(struct trap_frame *frame)
+{
+	frame->cs = SEL_CODE64;
+	frame->ss = SEL_DATA;
+	frame->rsp = user_rsp;
+	frame->rip = user_rip;
+}
+
+static void __attribute__((used)) user_end(void)
+{
+	asm volatile("int %0" : : "i"(GUEST_USER_VECTOR));
+}
+
+void guest_user_call(void (*fn)(void))
+{
+	u64 stack = GUEST_STACK_USER - 8;
+
+	guest_handler[GUEST_USER_VECTOR] = user_back;
+	*(volatile u64 *)stack = (u64)user_end;
+	/* every register but RSP may come back changed */
+	asm volatile("push %%rbp\n\t"
+		     "push %%rbx\n\t"
+		     "mov %%rsp, user_rsp\n\t"
+		     "movq $1f, user_rip\n\t"
+		     "pushfq\n\t"
+		     "pop %%rax\n\t"
+		     "push %[ss]\n\t"
+		     "push %[stack]\n\t"
+		     "push %%rax\n\t"
+		     "push %[cs]\n\t"
+		     "push %[fn]\n\t"
+		     "iretq\n"
+		     "1:\tpop %%rbx\n\t"
+		     "pop %%rbp\n\t"
+		     : [stack] "+r"(stack), [fn] "+r"(fn)
+		     : [ss] "i"(SEL_USER_DATA), [cs] "i"(SEL_USER_CODE64)
+		     : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10",
+		       "r11", "r12", "r13", "memory", "cc");
+}
+
 /* ------------------------------------------------------------------------
  * Runs on the host
  */
@@ -103,13 +146,16 @@ static void make_tables(struct vm *vm)
 		idt[i] = (struct gate){
 			.offset0 = stub,
 			.selector = SEL_CODE64,
-			.type = i == 3 || i == 4 ? 0xee : 0x8e,
+			.type = i == 3 || i == 4 || i == GUEST_USER_VECTOR ?
+					0xee : 0x8e,
 			.offset1 = stub >> 16,
 			.offset2 = stub >> 32,
 		};
 	}
-	/* a stack for traps from CPL 3 */
-	*(u64 *)(vm->ram + GUEST_TSS + 4) = GUEST_STACK(0) - 0x8000;
+	*(u64 *)(vm->ram + GUEST_TSS + 4) = GUEST_STACK_TRAP;
+	*(u64 *)(vm->ram + GUEST_TSS + 0x24) = GUEST_STACK_IST;
+	/* no I/O bitmap */
+	*(u16 *)(vm->ram + GUEST_TSS + 0x66) = 0xffff;
 }
 
 void guest_image(struct vm *vm)

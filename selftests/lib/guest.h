@@ -33,6 +33,10 @@
 #define GUEST_IDT	0x9000
 #define GUEST_TSS	0xa000
 #define GUEST_STACK(id)	(0x3ff000UL - (id) * 0x10000UL)
+/* stacks of vCPU 0 for traps from CPL 3, for IST 1, and for CPL 3 */
+#define GUEST_STACK_TRAP	(GUEST_STACK(0) - 0x4000)
+#define GUEST_STACK_IST		(GUEST_STACK(0) - 0x6000)
+#define GUEST_STACK_USER	(GUEST_STACK(0) - 0x8000)
 
 #define SEL_CODE64	0x08
 #define SEL_DATA	0x10
@@ -165,7 +169,8 @@ static inline u32 gin32(u16 port)
 	return v;
 }
 
-static inline void gcpuid(u32 leaf, u32 index, u32 r[4])
+/* EAX, EBX, ECX, EDX to r[0] to r[3] */
+static inline void gcpuid(u32 leaf, u32 index, u32 *r)
 {
 	asm volatile("cpuid"
 		     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
@@ -210,6 +215,13 @@ static inline u64 try_wrmsr(u32 index, u64 data)
 		     : "memory");
 	return guest_trap.vector;
 }
+
+/*
+ * Call a function at CPL 3, on a stack of its own; it comes back when it
+ * returns.  Interrupts stay as they are; TRY() works there too.
+ */
+void guest_user_call(void (*fn)(void));
+#define GUEST_USER_VECTOR	0x81
 
 #define GREG(name, reg)                                                        \
 	static inline u64 gread_##name(void)                                   \

@@ -201,6 +201,43 @@ void vcpu_real_code(struct vcpu *vcpu, u16 gpa, const void *code, size_t size)
 	vcpu_real_mode(vcpu, 0, gpa);
 }
 
+void vcpu_protected_mode(struct vcpu *vcpu, u32 eip)
+{
+	static const u64 gdt[] = {
+		[MODE32_CODE / 8] = 0x00cf9b000000ffff,
+		[MODE32_DATA / 8] = 0x00cf93000000ffff,
+		[MODE32_TR / 8] = 0x00008b0000000067 | (u64)MODE32_TSS << 16,
+	};
+	struct mvm_segment data = {
+		.limit = 0xffffffff,
+		.access = 0xc093,
+		.selector = MODE32_DATA,
+	};
+	struct mvm_sregs s;
+
+	memcpy(vcpu->vm->ram + MODE32_GDT, gdt, sizeof(gdt));
+	vcpu_get_sregs(vcpu, &s);
+	s.cs = data;
+	s.cs.access = 0xc09b;
+	s.cs.selector = MODE32_CODE;
+	s.ds = s.es = s.fs = s.gs = s.ss = data;
+	s.tr = (struct mvm_segment){
+		.base = MODE32_TSS,
+		.limit = 0x67,
+		.access = 0x8b,
+		.selector = MODE32_TR,
+	};
+	s.gdt = (struct mvm_table){ .base = MODE32_GDT, .limit = 0xff };
+	s.idt = (struct mvm_table){ .base = MODE32_IDT, .limit = 0x7ff };
+	s.cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE;
+	vcpu_set_sregs(vcpu, &s);
+	memset(vcpu->run->gpr, 0, sizeof(vcpu->run->gpr));
+	vcpu->run->gpr[MVM_RSP] = 0x7000;
+	vcpu->run->rip = eip;
+	vcpu->run->next_rip = eip;
+	vcpu->run->rflags = RFLAGS_FIXED;
+}
+
 int sys_run(int fd, u32 flags)
 {
 	struct mvm_run_request r = { .size = sizeof(r), .flags = flags };

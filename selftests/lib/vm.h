@@ -80,6 +80,28 @@ void vcpu_real_mode(struct vcpu *vcpu, u16 segment, u16 offset);
 /* Copy code to RAM at @gpa (below 64 KiB) and go there in real mode. */
 void vcpu_real_code(struct vcpu *vcpu, u16 gpa, const void *code, size_t size);
 
+/*
+ * 32-bit protected mode without paging, flat segments with the selectors and
+ * descriptors that are at MODE32_GDT, and a TSS.
+ */
+void vcpu_protected_mode(struct vcpu *vcpu, u32 eip);
+#define MODE32_GDT	0x800
+#define MODE32_IDT	0x1800
+#define MODE32_TSS	0xa00
+#define MODE32_CODE	0x08
+#define MODE32_DATA	0x10
+#define MODE32_TR	0x18
+/* entries that tests fill in */
+#define MODE32_FREE	0x20
+
+/* Real-mode or 32-bit code, assembled here; position-independent. */
+#define GUEST_CODE(name, bits, text)                                           \
+	asm(".pushsection .rodata\n"                                           \
+	    ".code" #bits "\n" #name ":\n" text "\n" #name "_end:\n"            \
+	    ".code64\n.popsection");                                           \
+	extern const u8 name[], name##_end[]
+#define GUEST_CODE_SIZE(name)	((size_t)(name##_end - name))
+
 /* Run until an exit; the exit reason.  Signals do not end it. */
 u32 vcpu_run(struct vcpu *vcpu);
 /* Run; the exit must be this one. */
