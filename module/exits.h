@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * exits.h - what happens after a VM exit.
+ */
+#ifndef MVM_EXITS_H
+#define MVM_EXITS_H
+
+#include <linux/types.h>
+
+struct mvm_vcpu;
+
+/* What the run loop does next. */
+enum exit_result {
+	EXIT_RESUME,	/* enter again, nothing to inject has changed */
+	EXIT_INJECT,	/* look for events to inject, then enter */
+	EXIT_CLOSE,	/* close the window; the thread goes on outside */
+	EXIT_USER,	/* close the window; the run page holds an exit */
+};
+
+/* What the thread has to do outside the window: vcpu->after. */
+enum mvm_after {
+	AFTER_NOTHING,
+	AFTER_NMI,		/* deliver the NMI to the host, IRQs still off */
+	AFTER_MACHINE_CHECK,	/* likewise the machine check */
+	AFTER_FAULT,		/* serve the EPT violation */
+	AFTER_PDPTES,		/* load the PAE page-directory pointers */
+};
+
+/* In the window: */
+enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu);
+enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu);
+enum exit_result mvm_exit_entry_refused(struct mvm_vcpu *vcpu, int failed);
+enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason);
+void mvm_skip_instruction(struct mvm_vcpu *vcpu);
+const char *mvm_exit_name(u32 reason);
+
+/* Window closed, IRQs off: */
+enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu);
+void mvm_after_window(struct mvm_vcpu *vcpu);
+
+#endif /* MVM_EXITS_H */

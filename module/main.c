@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * main.c - the module: can this machine do it, and /dev/mini-vm.
+ *
+ * Loading turns nothing on.  VMX is entered only while a guest runs (window.c).
+ */
+#include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/mini_vm.h>
+#include "caps.h"
+#include "cpuid.h"
+#include "ioctl.h"
+#include "mitigations.h"
+#include "state.h"
+#include "vcpu.h"
+#include "vm.h"
+#include "window.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+struct mvm_caps mvm_caps __ro_after_init;
+struct mvm_cpuid_table mvm_supported_cpuid __ro_after_init;
+static bool vmx_in_use __ro_after_init;
+
+static long get_info(void *object, void *args)
+{
+	struct mvm_info *info = args;
+
+	if (info->flags)
+		return -EINVAL;
+	*info = (struct mvm_info){
+		.abi_version = MVM_ABI_VERSION,
+		.run_size = PAGE_SIZE,
+		.max_vms = MVM_MAX_VMS,
+		.max_vcpus = MVM_MAX_VCPUS,
+		.max_slots = MVM_MAX_SLOTS,
+		.xsave_size = mvm_xsave_size(),
+		.xcr0_mask = mvm_caps.xcr0_mask,
+		.max_gpa = mvm_memory_max_gpa(),
+		.tsc_khz = mvm_caps.tsc_khz,
+		.apic_timer_khz = mvm_caps_timer_hz(&mvm_caps) / 1000,
+		.capabilities =
+			(mvm_caps.ept_2m ? MVM_CAP_EPT_2M : 0) |
+			(vmx_in_use ? MVM_CAP_BORROW : 0) |
+			(mvm_caps.preemption_timer ? MVM_CAP_PREEMPTION_TIMER : 0) |
+			MVM_CAP_TSC_DEADLINE,
+	};
+	return 0;
+}
+
+static long get_supported_cpuid(void *object, void *args)
+{
+	return mvm_ioctl_get_supported_cpuid(args);
+}
+
+static const struct mvm_ioctl_op device_ioctls[] = {
+	MVM_IOCTL(MVM_GET_INFO, struct mvm_info, get_info, .out = true),
+	MVM_IOCTL(MVM_GET_SUPPORTED_CPUID, struct mvm_cpuid, get_supported_cpuid,
+		  .out = true),
+	MVM_IOCTL(MVM_CREATE_VM, struct mvm_create_vm, mvm_vm_create),
+};
+
+static long device_ioctl(struct file *file, unsigned int command, unsigned long arg)
+{
+	return mvm_ioctl(device_ioctls, ARRAY_SIZE(device_ioctls), NULL, command, arg);
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+/* 0600: a udev rule of the administrator opens it to a group. */
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "mini-vm",
+	.fops = &device_fops,
+	.mode = 0600,
+};
+
+/* ---- /sys/kernel/debug/mini-vm ---- */
+
+static struct dentry *debug_dir;
+
+static int mitigations_show(struct seq_file *file, void *unused)
+{
+	mvm_mitigations_show(file);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(mitigations);
+
+static int controls_show(struct seq_file *file, void *unused)
+{
+	seq_printf(file, "pin 0x%08x\nprimary 0x%08x\nsecondary 0x%08x\n",
+		   mvm_caps.pin, mvm_caps.proc, mvm_caps.proc2);
+	seq_printf(file, "exit 0x%08x\nentry 0x%08x\n", mvm_caps.exit, mvm_caps.entry);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(controls);
+
+static void debugfs_init(void)
+{
+	debug_dir = debugfs_create_dir("mini-vm", NULL);
+	debugfs_create_file("mitigations", 0400, debug_dir, NULL, &mitigations_fops);
+	debugfs_create_file("controls", 0400, debug_dir, NULL, &controls_fops);
+}
+
+/*
+ * Can this machine run guests?  The answer of each refusal is one line in the
+ * log, which the command line's "check" explains.
+ */
+static int __init preflight(void)
+{
+	struct vmx_capability_msrs raw;
+	const char *why = NULL;
+	int ret;
+
+	vmx_read_capability_msrs(&raw);
+	ret = mvm_caps_negotiate(&raw, &mvm_caps, &why);
+	if (ret) {
+		pr_err("cannot run guests on this machine: %s\n", why);
+		return ret;
+	}
+	mvm_cpuid_supported(&mvm_supported_cpuid, mvm_cpuid_read_host, &mvm_caps);
+	/* Somebody else's VMX is no obstacle: windows borrow it. */
+	vmx_in_use = __read_cr4() & X86_CR4_VMXE;
+	return 0;
+}
+
+static int __init mvm_init(void)
+{
+	int ret;
+
+	ret = preflight();
+	if (ret)
+		return ret;
+	ret = mvm_mitigations_init();
+	if (ret)
+		return ret;
+	ret = mvm_windows_init();
+	if (ret)
+		goto mitigations;
+	ret = mvm_vms_init();
+	if (ret)
+		goto windows;
+	ret = misc_register(&device);
+	if (ret)
+		goto vms;
+	debugfs_init();
+	pr_info("ready, ABI version %d%s\n", MVM_ABI_VERSION,
+		vmx_in_use ? "; VMX is in use: borrowing it" : "");
+	return 0;
+
+vms:
+	mvm_vms_exit();
+windows:
+	mvm_windows_exit();
+mitigations:
+	mvm_mitigations_exit();
+	return ret;
+}
+
+static void __exit mvm_exit(void)
+{
+	debugfs_remove(debug_dir);
+	misc_deregister(&device);
+	mvm_vms_exit();
+	mvm_windows_exit();
+	mvm_mitigations_exit();
+}
+
+module_init(mvm_init);
+module_exit(mvm_exit);
+
+MODULE_DESCRIPTION("mini-vm: a minimal Intel VMX hypervisor");
+MODULE_AUTHOR("The mini-vm authors");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mitigations.c - steps against speculative-execution attacks.  Every step that
+ * KVM takes on the same CPU is taken; what is decided is in debugfs.
+ *
+ *	return stack buffer	filled after each exit		entry.S
+ *	branch history		cleared after each exit		entry.S
+ *	registers		cleared after each exit		entry.S
+ *	CPU buffers		VERW before each entry		entry.S
+ *	L1 data cache		flushed when a window opens	here
+ *	branch predictors	IBPB between VMs		here
+ *	... and user space	IBPB before it runs (VMSCAPE)	here
+ *	SPEC_CTRL		the host's value stays in force: it is hidden from
+ *				guests, which run at least as protected as the
+ *				host; so there is nothing to switch
+ *
+ * The two in entry.S that are patched follow the kernel's own choice; the
+ * others are decided here, once, from the CPU's bugs as the kernel knows them.
+ */
+#include <linux/cpu.h>
+#include <linux/gfp.h>
+#include <linux/percpu.h>
+#include <linux/seq_file.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+#include <asm/segment.h>
+#include "mitigations.h"
+
+/* VERW clears the buffers only with a memory operand. */
+const u16 mvm_verw_selector = __KERNEL_DS;
+bool mvm_clear_cpu_buffers;
+
+/* The CPU's way to flush the L1 data cache. */
+static enum { L1D_LEAVE, L1D_MSR, L1D_LOADS } l1d_flush __ro_after_init;
+static bool barrier_between_vms __ro_after_init;
+
+/* Twice the largest L1 data cache, for flushing it by loads. */
+#define FLUSH_ORDER	4
+#define FLUSH_BYTES	(PAGE_SIZE << FLUSH_ORDER)
+static char *flush_pages;
+
+/*
+ * Replace the whole L1 data cache by our pages: the TLB entries first, then
+ * the lines, so that no page walk brings other data in.
+ */
+static void flush_l1d_by_loads(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < FLUSH_BYTES; i += PAGE_SIZE)
+		(void)READ_ONCE(flush_pages[i]);
+	barrier_nospec();
+	for (i = 0; i < FLUSH_BYTES; i += 64)
+		(void)READ_ONCE(flush_pages[i]);
+	barrier_nospec();
+}
+
+static void branch_predictor_barrier(void)
+{
+	wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}
+
+/**
+ * mvm_mitigate_before_guest() - steps when a window has opened
+ * @other_vm: another VM ran last on this CPU
+ *
+ * The L1 data cache is flushed once a window, not at each entry: what is
+ * handled in the window touches the guest's own data only, as in KVM's default
+ * ("cond").
+ */
+void mvm_mitigate_before_guest(bool other_vm)
+{
+	if (other_vm && barrier_between_vms)
+		branch_predictor_barrier();
+	if (l1d_flush == L1D_MSR)
+		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+	else if (l1d_flush == L1D_LOADS)
+		flush_l1d_by_loads();
+}
+
+/**
+ * mvm_mitigate_after_guest() - steps after a window
+ * @others_vmcs: a VMCS of another hypervisor is current on this CPU again
+ *
+ * That hypervisor sees its own VMCS and concludes that no other guest ran, so
+ * the barrier between their guest and ours is ours to take.
+ */
+void mvm_mitigate_after_guest(bool others_vmcs)
+{
+	if (others_vmcs && barrier_between_vms)
+		branch_predictor_barrier();
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+}
+
+/**
+ * mvm_mitigations_init() - decide
+ *
+ * Returns 0 or -ENOMEM.
+ */
+int __init mvm_mitigations_init(void)
+{
+	bool off = cpu_mitigations_off();
+
+	barrier_between_vms = boot_cpu_has(X86_FEATURE_USE_IBPB);
+	mvm_clear_cpu_buffers = !off &&
+		(boot_cpu_has_bug(X86_BUG_MDS) || boot_cpu_has_bug(X86_BUG_TAA) ||
+		 boot_cpu_has_bug(X86_BUG_MMIO_STALE_DATA) ||
+#ifdef X86_BUG_RFDS
+		 boot_cpu_has_bug(X86_BUG_RFDS) ||
+#endif
+		 false);
+	l1d_flush = L1D_LEAVE;
+	if (off || !boot_cpu_has_bug(X86_BUG_L1TF))
+		return 0;
+	if (boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
+		l1d_flush = L1D_MSR;
+		return 0;
+	}
+	flush_pages = (char *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, FLUSH_ORDER);
+	if (!flush_pages)
+		return -ENOMEM;
+	l1d_flush = L1D_LOADS;
+	return 0;
+}
+
+/**
+ * mvm_mitigations_exit() - undo mvm_mitigations_init()
+ */
+void mvm_mitigations_exit(void)
+{
+	free_pages((unsigned long)flush_pages, FLUSH_ORDER);
+}
+
+/**
+ * mvm_mitigations_show() - the choices, for debugfs
+ * @file: output
+ */
+void mvm_mitigations_show(struct seq_file *file)
+{
+	static const char * const l1d[] = {
+		[L1D_LEAVE] = "not needed, or mitigations=off",
+		[L1D_MSR] = "IA32_FLUSH_CMD, when a window opens",
+		[L1D_LOADS] = "64 KiB of loads, when a window opens",
+	};
+
+	seq_printf(file, "return stack buffer: %s\n",
+		   boot_cpu_has(X86_FEATURE_RSB_VMEXIT) ? "filled after each exit" :
+		   boot_cpu_has(X86_FEATURE_RSB_VMEXIT_LITE) ?
+		   "one entry filled after each exit" : "left, as the kernel chose");
+#ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+	seq_printf(file, "branch history: %s\n",
+		   boot_cpu_has(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT) ?
+		   "cleared after each exit" : "left, as the kernel chose");
+#endif
+	seq_puts(file, "general registers: cleared after each exit\n");
+	seq_printf(file, "CPU buffers: %s\n", mvm_clear_cpu_buffers ?
+		   "VERW before each entry" : "not needed, or mitigations=off");
+	seq_printf(file, "L1 data cache: %s\n", l1d[l1d_flush]);
+	seq_printf(file, "branch predictors: %s\n", barrier_between_vms ?
+		   "IBPB between VMs" : "left, as the kernel chose");
+	seq_puts(file, "SPEC_CTRL: the host's value stays in force, hidden from guests\n");
+}

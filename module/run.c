@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * run.c - running a vCPU: the life of its kernel thread between MVM_RUN and the
+ * next exit to user space, what others ask of it meanwhile, and its APIC timer.
+ */
+#include <linux/kthread.h>
+#include <linux/math64.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <asm/processor-flags.h>
+#include <asm/tsc.h>
+#include <asm/vmx.h>
+#include "caps.h"
+#include "inject.h"
+#include "run.h"
+#include "trace.h"
+#include "vm.h"
+#include "vmcs.h"
+#include "vmx_ops.h"
+#include "window.h"
+
+/* ---- what others ask ---- */
+
+/**
+ * mvm_vcpu_request() - set a request and see to it that the vCPU notices
+ * @vcpu: any vCPU
+ * @request: enum mvm_request
+ *
+ * Any context, hard IRQs included.  The other half of the kick protocol is in
+ * mvm_window_run().
+ */
+void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request)
+{
+	set_bit(request, &vcpu->requests);
+	smp_mb__after_atomic();
+	if (READ_ONCE(vcpu->mode) == MVM_IN_WINDOW)
+		kick_process(vcpu->thread);
+	else
+		wake_up_process(vcpu->thread);
+}
+
+/**
+ * mvm_vcpu_post_interrupt() - a fixed interrupt for the local APIC
+ * @vcpu: any vCPU
+ * @vector: 16 to 255
+ *
+ * Any context.
+ */
+void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector)
+{
+	set_bit(vector, vcpu->pending_irr);
+	mvm_vcpu_request(vcpu, MVM_REQ_IRR);
+}
+
+/* ---- time ---- */
+
+/**
+ * mvm_vcpu_tsc_offset() - guest TSC minus host TSC, in ticks
+ * @vcpu: vCPU; called by its runner
+ */
+s64 mvm_vcpu_tsc_offset(const struct mvm_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->vm->tsc_offset) + vcpu->msr.tsc_adjust;
+}
+
+/**
+ * mvm_vcpu_tsc() - the guest's TSC now
+ * @vcpu: vCPU; called by its runner
+ */
+u64 mvm_vcpu_tsc(const struct mvm_vcpu *vcpu)
+{
+	return rdtsc() + mvm_vcpu_tsc_offset(vcpu);
+}
+
+static enum hrtimer_restart timer_fired(struct hrtimer *timer)
+{
+	mvm_vcpu_request(container_of(timer, struct mvm_vcpu, apic_timer),
+			 MVM_REQ_TIMER);
+	return HRTIMER_NORESTART;
+}
+
+/**
+ * mvm_run_timer_init() - prepare the APIC timer of a new vCPU
+ * @vcpu: vCPU
+ */
+void mvm_run_timer_init(struct mvm_vcpu *vcpu)
+{
+	mvm_hrtimer_setup(&vcpu->apic_timer, timer_fired, CLOCK_MONOTONIC,
+			  HRTIMER_MODE_ABS_HARD);
+}
+
+/**
+ * mvm_vcpu_update_timer() - arm the host's timer for the APIC timer's expiry
+ * @vcpu: vCPU; called by its runner, also in a window: the hrtimer is a hard one
+ *
+ * An expiry that is due sets the interrupt at once.  The two clocks may differ a
+ * little: attend() arms again when the hrtimer was early.
+ */
+void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu)
+{
+	u64 ticks = lapic_timer_remaining(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
+
+	if (!ticks) {
+		lapic_timer_expired(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
+		ticks = lapic_timer_remaining(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
+	}
+	if (ticks == LAPIC_NEVER) {
+		/* One that fires just now finds nothing due. */
+		hrtimer_try_to_cancel(&vcpu->apic_timer);
+		return;
+	}
+	/* A year is as good as never, and cannot overflow. */
+	ticks = min_t(u64, ticks, (u64)mvm_caps.tsc_khz * 1000 * 3600 * 24 * 365);
+	hrtimer_start(&vcpu->apic_timer,
+		      ktime_add_ns(ktime_get(),
+				   mul_u64_u32_div(ticks, 1000000, mvm_caps.tsc_khz)),
+		      HRTIMER_MODE_ABS_HARD);
+}
+
+/**
+ * mvm_vcpu_lapic_effect() - carry out what a write to the local APIC asks
+ * @vcpu: vCPU; called by its runner
+ * @effect: from lapic.c
+ */
+void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *effect)
+{
+	struct lapic_message message;
+
+	if (effect->timer_changed)
+		mvm_vcpu_update_timer(vcpu);
+	if (!effect->ipi)
+		return;
+	lapic_decode_icr(effect->icr, &message);
+	/* INIT, SIPI, SMI: user space starts and stops processors. */
+	if (mvm_vm_deliver(vcpu->vm, vcpu, &message) == -EOPNOTSUPP)
+		vcpu->pending_ipi = effect->icr;
+}
+
+/* ---- the answer of user space ---- */
+
+/* Exits that an instruction caused: COMPLETE goes on at next_rip. */
+static bool by_instruction(u32 exit)
+{
+	return exit == MVM_EXIT_IO || exit == MVM_EXIT_MMIO || exit == MVM_EXIT_MSR ||
+	       exit == MVM_EXIT_HLT || exit == MVM_EXIT_VMCALL ||
+	       exit == MVM_EXIT_TASK_SWITCH;
+}
+
+/* IN: the low bytes of RAX; a 4-byte IN clears the upper half (SDM 1 3.4.1.1). */
+static void complete_in(struct mvm_vcpu *vcpu)
+{
+	u32 data = READ_ONCE(vcpu->run->io.data);
+	u64 *rax = &vcpu->run->gpr[MVM_RAX];
+
+	switch (vcpu->io.bytes) {
+	case 1:
+		*rax = (*rax & ~0xffULL) | (data & 0xff);
+		break;
+	case 2:
+		*rax = (*rax & ~0xffffULL) | (data & 0xffff);
+		break;
+	default:
+		*rax = data;
+	}
+}
+
+static int complete_exit(struct mvm_vcpu *vcpu)
+{
+	struct mvm_run *run = vcpu->run;
+	u64 data;
+	u32 vector;
+
+	switch (vcpu->answering) {
+	case MVM_EXIT_IO:
+		if ((vcpu->io.flags & (MVM_IO_IN | MVM_IO_STRING)) == MVM_IO_IN)
+			complete_in(vcpu);
+		break;
+	case MVM_EXIT_MSR:
+		if (vcpu->exit_reason == EXIT_REASON_MSR_READ) {
+			data = READ_ONCE(run->msr.data);
+			run->gpr[MVM_RAX] = (u32)data;
+			run->gpr[MVM_RDX] = data >> 32;
+		}
+		break;
+	case MVM_EXIT_EXTINT:
+		vector = READ_ONCE(run->extint.vector);
+		if (vector > 255)
+			return -EINVAL;
+		vcpu->deferred_interrupt = vector;
+		break;
+	}
+	return 0;
+}
+
+/* RFLAGS bits that exist, without VM86's virtual ones' checks: entry does them. */
+#define RFLAGS_VALID	0x003f7fd5ULL
+
+/*
+ * Copy and check the answer in the run page, which user space may change under
+ * our eyes: each field is read once.
+ */
+static int take_answer(struct mvm_vcpu *vcpu)
+{
+	struct mvm_answer *answer = &vcpu->answer;
+	struct mvm_run *run = vcpu->run;
+	u8 action = READ_ONCE(run->action);
+	int ret;
+
+	*answer = (struct mvm_answer){
+		.rip = READ_ONCE(run->rip),
+		.rsp = READ_ONCE(run->gpr[MVM_RSP]),
+		.rflags = (READ_ONCE(run->rflags) & RFLAGS_VALID) | X86_EFLAGS_FIXED,
+		.exception.vector = MVM_NO_EXCEPTION,
+	};
+	switch (action) {
+	case MVM_ACTION_COMPLETE:
+		ret = complete_exit(vcpu);
+		if (ret)
+			return ret;
+		if (by_instruction(vcpu->answering)) {
+			answer->rip = READ_ONCE(run->next_rip);
+			answer->completed = true;
+		}
+		break;
+	case MVM_ACTION_RETRY:
+		break;
+	case MVM_ACTION_EXCEPTION:
+		memcpy(&answer->exception, &run->exception, sizeof(run->exception));
+		if (answer->exception.vector > 31 ||
+		    answer->exception.vector == VECTOR_NMI ||
+		    answer->exception.has_error_code > 1 || answer->exception.reserved)
+			return -EINVAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	answer->load = true;
+	vcpu->answering = MVM_EXIT_NONE;
+	vcpu->halted_if = answer->rflags & X86_EFLAGS_IF;
+	if (answer->exception.vector != MVM_NO_EXCEPTION)
+		vcpu->halted = false;
+	return 0;
+}
+
+/* In the window, before the first entry: the answer goes into the VMCS. */
+static enum exit_result load_answer(struct mvm_vcpu *vcpu)
+{
+	struct mvm_answer *answer = &vcpu->answer;
+	struct mvm_exception *exception = &answer->exception;
+
+	answer->load = false;
+	vmcs_write_natural(VMCS_GUEST_RSP, answer->rsp);
+	vmcs_write_natural(VMCS_GUEST_RFLAGS, answer->rflags);
+	if (answer->completed)
+		mvm_skip_to(vcpu, answer->rip);
+	else
+		vmcs_write_natural(VMCS_GUEST_RIP, answer->rip);
+	if (exception->vector == MVM_NO_EXCEPTION)
+		return EXIT_INJECT;
+	if (exception->vector == VECTOR_PF)
+		native_write_cr2(exception->cr2);
+	if (exception->vector == VECTOR_DB)
+		return mvm_raise_db(vcpu, 0);
+	if (exception->has_error_code)
+		return mvm_raise_error(vcpu, exception->vector, exception->error_code);
+	return mvm_raise(vcpu, exception->vector);
+}
+
+/**
+ * mvm_begin_run() - what has to be in the VMCS before the first entry
+ * @vcpu: vCPU whose window was just opened
+ *
+ * Returns EXIT_INJECT, or EXIT_USER when the run ends before it has begun.
+ */
+enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu)
+{
+	s64 tsc_offset = mvm_vcpu_tsc_offset(vcpu);
+	u32 forced = vcpu->forced_exit;
+
+	if (unlikely(vcpu->tsc_offset != tsc_offset)) {
+		vcpu->tsc_offset = tsc_offset;
+		vmcs_write64(VMCS_TSC_OFFSET, tsc_offset);
+	}
+	if (vcpu->cr.flush)
+		mvm_cr_commit(vcpu);
+	if (vcpu->answer.load && load_answer(vcpu) == EXIT_USER)
+		return EXIT_USER;
+	if (unlikely(vcpu->pending_ipi))
+		return mvm_exit_ipi(vcpu);
+	if (unlikely(forced)) {
+		vcpu->forced_exit = MVM_EXIT_NONE;
+		return mvm_exit_user(vcpu, forced);
+	}
+	return EXIT_INJECT;
+}
+
+/* ---- the thread ---- */
+
+/* Take over what others have asked for.  False: the run is over. */
+static bool attend(struct mvm_vcpu *vcpu)
+{
+	unsigned long irr[ARRAY_SIZE(vcpu->pending_irr)];
+	unsigned int i;
+
+	/* Clear first, look then: what is set meanwhile sets the bit again. */
+	clear_bit(MVM_REQ_LOOK, &vcpu->requests);
+	clear_bit(MVM_REQ_INTR, &vcpu->requests);
+	smp_mb__after_atomic();
+	if (unlikely(READ_ONCE(vcpu->run->immediate_exit)))
+		vcpu->forced_exit = MVM_EXIT_INTR;
+	if (likely(!READ_ONCE(vcpu->requests)))
+		return true;
+
+	if (test_bit(MVM_REQ_STOP, &vcpu->requests))
+		return false;
+	if (test_and_clear_bit(MVM_REQ_TIMER, &vcpu->requests)) {
+		lapic_timer_expired(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
+		mvm_vcpu_update_timer(vcpu);
+	}
+	if (test_and_clear_bit(MVM_REQ_IRR, &vcpu->requests)) {
+		for (i = 0; i < ARRAY_SIZE(irr); i++)
+			irr[i] = xchg(&vcpu->pending_irr[i], 0);
+		lapic_merge_irr(&vcpu->lapic, irr);
+	}
+	if (test_and_clear_bit(MVM_REQ_NMI, &vcpu->requests))
+		vcpu->nmi_pending = true;
+	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests) &&
+	    lapic_lint1_is_nmi(&vcpu->lapic))
+		vcpu->nmi_pending = true;
+	return true;
+}
+
+/* Sleep until somebody makes a request. */
+static void sleep_until_request(struct mvm_vcpu *vcpu)
+{
+	set_current_state(TASK_IDLE);
+	if (!READ_ONCE(vcpu->requests) && !READ_ONCE(vcpu->run->immediate_exit))
+		schedule();
+	__set_current_state(TASK_RUNNING);
+}
+
+/* An EPT violation, outside the window.  True: the run page holds an exit. */
+static bool serve_fault(struct mvm_vcpu *vcpu)
+{
+	struct mvm_exit_memory memory = {
+		.gpa = vcpu->fault_gpa,
+		.flags = vcpu->fault_flags & (MVM_MMIO_READ | MVM_MMIO_WRITE |
+					      MVM_MMIO_FETCH),
+	};
+	enum mvm_fault_result result;
+	unsigned long hva = 0;
+	int error = 0;
+
+	result = mvm_memory_fault(vcpu->vm, &vcpu->fault_cache, vcpu->fault_gpa,
+				  vcpu->fault_access, &error, &hva);
+	trace_mvm_ept_fault(vcpu, result);
+	switch (result) {
+	case MVM_FAULT_MAPPED:
+		return false;
+	case MVM_FAULT_MMIO:
+		mvm_window_access(vcpu, mvm_exit_mmio, NULL);
+		return true;
+	default:
+		/* The owner's last breath: attend() will find MVM_REQ_STOP. */
+		if (READ_ONCE(vcpu->vm->dead))
+			return false;
+		memory.user_addr = hva;
+		memory.error = error;
+		mvm_window_access(vcpu, mvm_exit_memory, &memory);
+		return true;
+	}
+}
+
+/* What an exit has left for the thread.  True: the run page holds an exit. */
+static bool serve_outside(struct mvm_vcpu *vcpu)
+{
+	enum mvm_after after = vcpu->after;
+
+	vcpu->after = AFTER_NOTHING;
+	switch (after) {
+	case AFTER_FAULT:
+		return serve_fault(vcpu);
+	case AFTER_PDPTES:
+		mvm_cr_load_pdptes(vcpu);
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* From MVM_RUN to the next exit to user space. */
+static void run(struct mvm_vcpu *vcpu)
+{
+	if (vcpu->cr.need_pdptes)
+		mvm_cr_load_pdptes(vcpu);
+	while (attend(vcpu)) {
+		/* The host is about to suspend. */
+		if (test_bit(MVM_REQ_PAUSE, &vcpu->requests)) {
+			schedule_timeout_idle(1);
+			continue;
+		}
+		/* Nothing to run: HLT, and nothing that ends it. */
+		if (vcpu->halted && !vcpu->forced_exit && !vcpu->pending_ipi) {
+			if (!mvm_can_wake(vcpu)) {
+				vcpu->stats.halts++;
+				sleep_until_request(vcpu);
+				continue;
+			}
+			vcpu->halted = false;
+		}
+
+		/* The guest runs here. */
+		if (mvm_window_run(vcpu) == EXIT_USER)
+			break;
+		if (serve_outside(vcpu))
+			break;
+
+		/* Interrupts came in with IRQs on; now others may run. */
+		cond_resched_tasks_rcu_qs();
+	}
+	vcpu->stats.user_exits++;
+}
+
+/**
+ * mvm_run_thread() - the vCPU's kernel thread
+ * @data: struct mvm_vcpu
+ */
+int mvm_run_thread(void *data)
+{
+	struct mvm_vcpu *vcpu = data;
+
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_IDLE);
+		if (READ_ONCE(vcpu->state) != VCPU_RUNNING) {
+			if (!kthread_should_stop())
+				schedule();
+			__set_current_state(TASK_RUNNING);
+			continue;
+		}
+		__set_current_state(TASK_RUNNING);
+
+		run(vcpu);
+
+		spin_lock_irq(&vcpu->wait.lock);
+		vcpu->state = VCPU_EXITED;
+		wake_up_locked_poll(&vcpu->wait, EPOLLIN);
+		spin_unlock_irq(&vcpu->wait.lock);
+	}
+	return 0;
+}
+
+/**
+ * mvm_run_start() - answer the last exit and let the thread run
+ * @vcpu: stopped vCPU; the caller holds vcpu->lock
+ *
+ * Returns 0, -EINVAL (the answer is impossible) or -EIO (the owner's address
+ * space is gone).
+ */
+int mvm_run_start(struct mvm_vcpu *vcpu)
+{
+	int ret;
+
+	lockdep_assert_held(&vcpu->lock);
+	ret = take_answer(vcpu);
+	if (ret)
+		return ret;
+	spin_lock_irq(&vcpu->wait.lock);
+	if (READ_ONCE(vcpu->vm->dead) || test_bit(MVM_REQ_STOP, &vcpu->requests))
+		ret = -EIO;
+	else
+		vcpu->state = VCPU_RUNNING;
+	spin_unlock_irq(&vcpu->wait.lock);
+	if (!ret)
+		wake_up_process(vcpu->thread);
+	return ret;
+}

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vcpu.c - the vCPU object: creation, its descriptor (ioctl, mmap, poll), its
+ * end.  What runs it is in run.c.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kthread.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/poll.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#include "caps.h"
+#include "inject.h"
+#include "ioctl.h"
+#include "run.h"
+#include "state.h"
+#include "vcpu.h"
+#include "vm.h"
+#include "vmcs.h"
+
+static_assert(sizeof(struct mvm_run) <= PAGE_SIZE);
+
+/* The shortest period of the APIC timer: 20 us, so that no guest storms the host. */
+#define TIMER_MIN_TICKS(khz)	((khz) / 50)
+
+/* ---- ioctls that work while the vCPU runs ---- */
+
+static long vcpu_kick(void *object, void *args)
+{
+	const struct mvm_kick *kick = args;
+
+	if (kick->flags)
+		return -EINVAL;
+	mvm_vcpu_request(object, MVM_REQ_LOOK);
+	return 0;
+}
+
+static long vcpu_set_line(void *object, void *args)
+{
+	const struct mvm_line *line = args;
+	struct mvm_vcpu *vcpu = object;
+
+	if (line->flags || line->line > MVM_LINE_NMI || line->level > 1)
+		return -EINVAL;
+	if (line->line == MVM_LINE_INTR) {
+		WRITE_ONCE(vcpu->intr_line, line->level);
+		if (line->level)
+			mvm_vcpu_request(vcpu, MVM_REQ_INTR);
+	} else if (!xchg(&vcpu->nmi_line, line->level) && line->level) {
+		/* Edge triggered; LINT1 decides when the runner takes it. */
+		mvm_vcpu_request(vcpu, MVM_REQ_NMI_PIN);
+	}
+	return 0;
+}
+
+/* Name and place of each counter. */
+#define STAT_ROW(field, name_) { name_, offsetof(struct mvm_vcpu_stats, field) },
+static const struct {
+	const char *name;
+	size_t offset;
+} stat_rows[] = { MVM_STATS(STAT_ROW) };
+
+static long vcpu_get_stats(void *object, void *data)
+{
+	const struct mvm_vcpu *vcpu = object;
+	struct mvm_stats *args = data;
+	u32 room = args->count, i;
+
+	if (args->flags || args->reserved)
+		return -EINVAL;
+	args->count = ARRAY_SIZE(stat_rows);
+	if (room < args->count)
+		return -E2BIG;
+	for (i = 0; i < args->count; i++) {
+		struct mvm_stat stat = {
+			.value = READ_ONCE(*(u64 *)((char *)&vcpu->stats +
+						    stat_rows[i].offset)),
+		};
+
+		strscpy(stat.name, stat_rows[i].name, sizeof(stat.name));
+		if (copy_to_user(u64_to_user_ptr(args->entries) + i * sizeof(stat),
+				 &stat, sizeof(stat)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* ---- ioctls of a stopped vCPU ---- */
+
+static int lapic_get(struct mvm_vcpu *vcpu, void *args)
+{
+	struct mvm_lapic *lapic = args;
+
+	if (lapic->flags)
+		return -EINVAL;
+	lapic_get_state(&vcpu->lapic, mvm_vcpu_tsc(vcpu), lapic);
+	return 0;
+}
+
+static int lapic_set(struct mvm_vcpu *vcpu, void *args)
+{
+	const struct mvm_lapic *lapic = args;
+	int ret;
+
+	if (lapic->flags)
+		return -EINVAL;
+	ret = lapic_set_state(&vcpu->lapic, lapic, mvm_vcpu_tsc(vcpu));
+	if (!ret)
+		mvm_vcpu_update_timer(vcpu);
+	return ret;
+}
+
+static int lapic_access(struct mvm_vcpu *vcpu, void *data)
+{
+	struct mvm_lapic_access *args = data;
+	struct lapic_effect effect = { 0 };
+	u64 now = mvm_vcpu_tsc(vcpu);
+
+	if (args->flags & ~MVM_LAPIC_WRITE || args->offset & 15 || args->offset >= 4096)
+		return -EINVAL;
+	if (lapic_mode(&vcpu->lapic) != LAPIC_XAPIC)
+		return -ENXIO;
+	if (args->flags & MVM_LAPIC_WRITE) {
+		lapic_xapic_write(&vcpu->lapic, args->offset, args->value, now, &effect);
+		mvm_vcpu_lapic_effect(vcpu, &effect);
+	} else {
+		lapic_xapic_read(&vcpu->lapic, args->offset, now, &args->value);
+	}
+	return 0;
+}
+
+/* Call a handler that needs the vCPU stopped; it may not start meanwhile. */
+static long when_stopped(struct mvm_vcpu *vcpu, void *args,
+			 int (*handler)(struct mvm_vcpu *vcpu, void *args))
+{
+	long ret = -EBUSY;
+
+	mutex_lock(&vcpu->lock);
+	if (READ_ONCE(vcpu->state) != VCPU_RUNNING)
+		ret = handler(vcpu, args);
+	mutex_unlock(&vcpu->lock);
+	return ret;
+}
+
+#define WHEN_STOPPED(name, handler)					\
+static long vcpu_##name(void *object, void *args)			\
+{									\
+	return when_stopped(object, args, handler);			\
+}
+
+WHEN_STOPPED(get_sregs, mvm_ioctl_get_sregs)
+WHEN_STOPPED(set_sregs, mvm_ioctl_set_sregs)
+WHEN_STOPPED(get_msrs, mvm_ioctl_get_msrs)
+WHEN_STOPPED(set_msrs, mvm_ioctl_set_msrs)
+WHEN_STOPPED(get_xsave, mvm_ioctl_get_xsave)
+WHEN_STOPPED(set_xsave, mvm_ioctl_set_xsave)
+WHEN_STOPPED(get_cpuid, mvm_ioctl_get_cpuid)
+WHEN_STOPPED(set_cpuid, mvm_ioctl_set_cpuid)
+WHEN_STOPPED(get_events, mvm_ioctl_get_events)
+WHEN_STOPPED(set_events, mvm_ioctl_set_events)
+WHEN_STOPPED(get_lapic, lapic_get)
+WHEN_STOPPED(set_lapic, lapic_set)
+WHEN_STOPPED(access_lapic, lapic_access)
+
+/* ---- MVM_RUN ---- */
+
+/* Start, or join the run that an interrupted wait has left. */
+static int start_or_join(struct mvm_vcpu *vcpu, bool *joined)
+{
+	struct mvm_vm *vm = vcpu->vm;
+
+	*joined = vcpu->join;
+	if (vcpu->waiting)
+		return -EBUSY;
+	if (vcpu->join) {
+		vcpu->join = false;
+		return 0;
+	}
+	if (READ_ONCE(vcpu->state) == VCPU_RUNNING)
+		return -EBUSY;
+	mutex_lock(&vm->lock);
+	vm->has_run = true;
+	mutex_unlock(&vm->lock);
+	return mvm_run_start(vcpu);
+}
+
+static long vcpu_run(void *object, void *args)
+{
+	const struct mvm_run_request *request = args;
+	struct mvm_vcpu *vcpu = object;
+	bool async = request->flags & MVM_RUN_ASYNC, joined;
+	int ret;
+
+	if (request->flags & ~MVM_RUN_ASYNC)
+		return -EINVAL;
+	mutex_lock(&vcpu->lock);
+	ret = start_or_join(vcpu, &joined);
+	if (!ret && !async)
+		vcpu->waiting = true;
+	mutex_unlock(&vcpu->lock);
+	if (ret || async)
+		return ret;
+
+	/* Others may ask meanwhile, and are told EBUSY. */
+	ret = wait_event_interruptible(vcpu->wait,
+				       READ_ONCE(vcpu->state) != VCPU_RUNNING);
+	mutex_lock(&vcpu->lock);
+	vcpu->waiting = false;
+	if (ret) {
+		vcpu->join = true;
+		ret = -EINTR;
+	} else if (READ_ONCE(vcpu->vm->dead)) {
+		ret = -EIO;
+	} else {
+		spin_lock_irq(&vcpu->wait.lock);
+		vcpu->state = VCPU_STOPPED;
+		spin_unlock_irq(&vcpu->wait.lock);
+	}
+	mutex_unlock(&vcpu->lock);
+	return ret;
+}
+
+static const struct mvm_ioctl_op vcpu_ioctls[] = {
+	MVM_IOCTL(MVM_RUN, struct mvm_run_request, vcpu_run),
+	MVM_IOCTL(MVM_SET_LINE, struct mvm_line, vcpu_set_line),
+	MVM_IOCTL(MVM_LAPIC_ACCESS, struct mvm_lapic_access, vcpu_access_lapic, .out = true),
+	MVM_IOCTL(MVM_KICK, struct mvm_kick, vcpu_kick),
+	MVM_IOCTL(MVM_GET_SREGS, struct mvm_sregs, vcpu_get_sregs, .out = true),
+	MVM_IOCTL(MVM_SET_SREGS, struct mvm_sregs, vcpu_set_sregs),
+	MVM_IOCTL(MVM_GET_MSRS, struct mvm_msrs, vcpu_get_msrs, .out = true),
+	MVM_IOCTL(MVM_SET_MSRS, struct mvm_msrs, vcpu_set_msrs, .out = true),
+	MVM_IOCTL(MVM_GET_XSAVE, struct mvm_xsave, vcpu_get_xsave, .out = true),
+	MVM_IOCTL(MVM_SET_XSAVE, struct mvm_xsave, vcpu_set_xsave),
+	MVM_IOCTL(MVM_GET_CPUID, struct mvm_cpuid, vcpu_get_cpuid, .out = true),
+	MVM_IOCTL(MVM_SET_CPUID, struct mvm_cpuid, vcpu_set_cpuid),
+	MVM_IOCTL(MVM_GET_EVENTS, struct mvm_events, vcpu_get_events, .out = true),
+	MVM_IOCTL(MVM_SET_EVENTS, struct mvm_events, vcpu_set_events),
+	MVM_IOCTL(MVM_GET_LAPIC, struct mvm_lapic, vcpu_get_lapic, .out = true),
+	MVM_IOCTL(MVM_SET_LAPIC, struct mvm_lapic, vcpu_set_lapic),
+	MVM_IOCTL(MVM_GET_STATS, struct mvm_stats, vcpu_get_stats, .out = true),
+};
+
+static long vcpu_ioctl(struct file *file, unsigned int command, unsigned long arg)
+{
+	struct mvm_vcpu *vcpu = file->private_data;
+
+	if (current->mm != vcpu->vm->mm)
+		return -EPERM;
+	return mvm_ioctl(vcpu_ioctls, ARRAY_SIZE(vcpu_ioctls), vcpu, command, arg);
+}
+
+/* ---- the descriptor ---- */
+
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct mvm_vcpu *vcpu = file->private_data;
+
+	if (vma->vm_pgoff || vma->vm_end - vma->vm_start != PAGE_SIZE ||
+	    !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	return vm_insert_page(vma, vma->vm_start, virt_to_page(vcpu->run));
+}
+
+static __poll_t vcpu_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct mvm_vcpu *vcpu = file->private_data;
+	__poll_t events = 0;
+
+	poll_wait(file, &vcpu->wait, table);
+	if (READ_ONCE(vcpu->state) == VCPU_EXITED)
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(vcpu->vm->dead))
+		events |= EPOLLHUP;
+	return events;
+}
+
+/* The descriptor's end is the thread's; the object stays until the VM's end. */
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	struct mvm_vcpu *vcpu = file->private_data;
+
+	mvm_vcpu_request(vcpu, MVM_REQ_STOP);
+	kthread_stop(vcpu->thread);
+	hrtimer_cancel(&vcpu->apic_timer);
+	mvm_vm_put(vcpu->vm);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vcpu_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = vcpu_mmap,
+	.poll = vcpu_poll,
+	.release = vcpu_release,
+	.llseek = noop_llseek,
+};
+
+/* ---- creation ---- */
+
+/* SDM 3A 10.1.1: the state after power-up, as far as the VMCS does not hold it. */
+static void power_up(struct mvm_vcpu *vcpu)
+{
+	struct fxregs_state *fx = vcpu->xsave;
+
+	fx->cwd = 0x37f;
+	fx->mxcsr = MXCSR_DEFAULT;
+	vcpu->xcr0 = 1;
+	vcpu->dr6 = 0xffff0ff0;
+	vcpu->deferred_interrupt = MVM_NO_INTERRUPT;
+	vcpu->cpuid = mvm_supported_cpuid;
+	mvm_msr_init(&vcpu->msr);
+	lapic_reset(&vcpu->lapic, vcpu->id, vcpu->id == 0, mvm_caps.timer_ratio,
+		    TIMER_MIN_TICKS(mvm_caps.tsc_khz));
+	/* The identification of the CPU (SDM 3A 10.1.2): family, model, stepping. */
+	vcpu->run->gpr[MVM_RDX] = mvm_cpuid_lookup(&vcpu->cpuid, 1, 0)->eax;
+	vcpu->run->rip = 0xfff0;
+	vcpu->run->next_rip = 0xfff0;
+	vcpu->run->rflags = X86_EFLAGS_FIXED;
+}
+
+/**
+ * mvm_vcpu_free() - free a vCPU whose descriptor is closed, or never was
+ * @vcpu: vCPU; its thread has ended
+ */
+void mvm_vcpu_free(struct mvm_vcpu *vcpu)
+{
+	if (vcpu->thread)
+		put_task_struct(vcpu->thread);
+	if (vcpu->vmcs)
+		mvm_vmcs_free(vcpu);
+	mvm_fault_cache_free(&vcpu->fault_cache);
+	kfree(vcpu->xsave);
+	free_page((unsigned long)vcpu->run);
+	kfree(vcpu);
+}
+
+static struct mvm_vcpu *alloc_vcpu(struct mvm_vm *vm, u32 id)
+{
+	struct mvm_vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	struct task_struct *thread;
+
+	if (!vcpu)
+		return ERR_PTR(-ENOMEM);
+	vcpu->vm = vm;
+	vcpu->id = id;
+	/* VPID 0 is the host's (SDM 3C 29.1). */
+	vcpu->vpid = 1 + vm->index * MVM_MAX_VCPUS + id;
+	mutex_init(&vcpu->lock);
+	init_waitqueue_head(&vcpu->wait);
+	mvm_run_timer_init(vcpu);
+	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	/* A power of two is aligned to its size: XSAVE wants 64 bytes. */
+	vcpu->xsave = kzalloc(roundup_pow_of_two(mvm_xsave_size()), GFP_KERNEL_ACCOUNT);
+	if (!vcpu->run || !vcpu->xsave) {
+		mvm_vcpu_free(vcpu);
+		return ERR_PTR(-ENOMEM);
+	}
+	power_up(vcpu);
+
+	thread = kthread_create(mvm_run_thread, vcpu, "mvm-%s/%u", vm->name, id);
+	if (IS_ERR(thread)) {
+		mvm_vcpu_free(vcpu);
+		return ERR_CAST(thread);
+	}
+	vcpu->thread = get_task_struct(thread);
+	return vcpu;
+}
+
+/**
+ * mvm_vcpu_create() - MVM_CREATE_VCPU
+ * @vm: VM
+ * @args: from user space
+ *
+ * Returns a descriptor or a negative errno.
+ */
+int mvm_vcpu_create(struct mvm_vm *vm, const struct mvm_create_vcpu *args)
+{
+	struct mvm_vcpu *vcpu;
+	unsigned int id;
+	int fd, ret;
+
+	if (args->flags || args->reserved || args->id >= MVM_MAX_VCPUS)
+		return -EINVAL;
+	id = array_index_nospec(args->id, MVM_MAX_VCPUS);
+
+	mutex_lock(&vm->lock);
+	ret = -EEXIST;
+	if (vm->vcpus[id])
+		goto unlock;
+	ret = -EIO;
+	if (vm->dead)
+		goto unlock;
+	vcpu = alloc_vcpu(vm, id);
+	ret = PTR_ERR_OR_ZERO(vcpu);
+	if (ret)
+		goto unlock;
+	ret = mvm_vmcs_create(vcpu);
+	if (ret)
+		goto stop;
+
+	mvm_vm_get(vm);
+	fd = anon_inode_getfd("mini-vm-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		mvm_vm_put(vm);
+		ret = fd;
+		goto stop;
+	}
+	/* Published: others may send it interrupts from here on. */
+	smp_store_release(&vm->vcpus[id], vcpu);
+	wake_up_process(vcpu->thread);
+	mutex_unlock(&vm->lock);
+	return fd;
+
+stop:
+	kthread_stop(vcpu->thread);
+	mvm_vcpu_free(vcpu);
+unlock:
+	mutex_unlock(&vm->lock);
+	return ret;
+}

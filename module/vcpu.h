@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vcpu.h - the vCPU object.
+ */
+#ifndef MVM_VCPU_H
+#define MVM_VCPU_H
+
+#include <linux/hrtimer.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <linux/mini_vm.h>
+#include "caps.h"
+#include "cpuid.h"
+#include "cr.h"
+#include "exits.h"
+#include "lapic.h"
+#include "memory.h"
+#include "msr.h"
+#include "stats.h"
+
+struct mvm_vm;
+
+/* Bits of vcpu->requests: set by anyone, followed by mvm_vcpu_kick(). */
+enum mvm_request {
+	MVM_REQ_STOP,		/* end the run: owner gone, descriptor closed */
+	MVM_REQ_LOOK,		/* look at run->immediate_exit */
+	MVM_REQ_TIMER,		/* the APIC timer's hrtimer fired */
+	MVM_REQ_IRR,		/* pending_irr has bits */
+	MVM_REQ_NMI,		/* latch an NMI */
+	MVM_REQ_NMI_PIN,	/* the NMI pin rose: LINT1 decides */
+	MVM_REQ_INTR,		/* the INTR line was raised: level in intr_line */
+	MVM_REQ_PAUSE,		/* host suspend: stay out of the window */
+};
+
+/* Who may touch the vCPU's state. */
+enum mvm_vcpu_state {
+	VCPU_STOPPED,		/* ioctls, under vcpu->lock */
+	VCPU_RUNNING,		/* the thread */
+	VCPU_EXITED,		/* ioctls; an exit waits to be collected */
+};
+
+/* vcpu->mode: the kick protocol (window.c) */
+enum mvm_vcpu_mode {
+	MVM_OUTSIDE,
+	MVM_IN_WINDOW,
+};
+
+/*
+ * An event to inject at the next entry, in the VMX interruption-information
+ * format (SDM 3C 25.8.3); 0: none.
+ */
+struct mvm_event {
+	u32 info;
+	u32 error_code;
+	u32 insn_len;
+};
+
+/* The answer of user space to an exit, copied from the run page and checked. */
+struct mvm_answer {
+	bool load;		/* the fields below wait to be loaded into the VMCS */
+	bool completed;		/* an instruction was completed */
+	u64 rip, rsp, rflags;
+	struct mvm_exception exception;	/* vector 0xff: none */
+};
+
+#define MVM_NO_EXCEPTION	0xff
+
+/*
+ * Locks: [I] immutable after creation, [K] vcpu->lock, [W] wait.lock,
+ * [R] the runner: the thread while state is VCPU_RUNNING, else an ioctl that
+ * holds vcpu->lock; [a] atomic access from anywhere.
+ */
+struct mvm_vcpu {
+	struct mvm_vm *vm;			/* [I] */
+	struct mvm_run *run;			/* [I] run page; contents hostile */
+	u32 id;					/* [I] also the local APIC ID */
+	u16 vpid;				/* [I] */
+	struct task_struct *thread;		/* [I] */
+
+	struct mutex lock;			/* one ioctl at a time */
+	wait_queue_head_t wait;			/* the owner waits here for EXITED */
+	enum mvm_vcpu_state state;		/* [W] to change, [a] to read */
+	bool waiting;				/* [K] a thread waits in MVM_RUN */
+	bool join;				/* [K] a wait was interrupted: see MVM_RUN */
+
+	unsigned long requests;			/* [a] enum mvm_request */
+	unsigned long pending_irr[256 / BITS_PER_LONG];	/* [a] */
+	bool intr_line;				/* [a] INTR pin */
+	bool nmi_line;				/* [a] last level of the NMI pin */
+	int mode;				/* [a] enum mvm_vcpu_mode */
+
+	/* the hardware's view: window.c, vmcs.c */
+	void *vmcs;				/* [I] VMCS region */
+	u64 vmcs_pa;				/* [I] */
+	unsigned long *msr_bitmap;		/* [R] */
+	bool launched;				/* [R] in the open window */
+	unsigned long host_rsp;			/* [R] as last written to the VMCS: entry.S */
+	u32 proc_controls;			/* [R] likewise */
+	s64 tsc_offset;				/* [R] likewise */
+	int window_cpu;				/* [R] where the window is, or was last */
+	int last_cpu;				/* [R] host fields of the VMCS are this CPU's */
+	unsigned long host_cr3, host_cr4;	/* [R] as last written to the VMCS */
+	unsigned long host_fs_base;		/* [R] likewise */
+	u64 host_efer;				/* [R] likewise */
+
+	/* the guest's state that the VMCS does not hold */
+	struct mvm_event event;			/* [R] to inject */
+	int deferred_interrupt;			/* [R] acknowledged vector that has to wait, or -1 */
+	bool nmi_pending;			/* [R] */
+	bool halted;				/* [R] */
+	bool halted_if;				/* [R] RFLAGS.IF of a halted vCPU */
+	u64 cr2;				/* [R] */
+	u64 xcr0;				/* [R] */
+	u64 dr[4], dr6;				/* [R]; DR7 is in the VMCS */
+	void *xsave;				/* [R] XSAVE image, 64-byte aligned */
+	struct mvm_lapic_state lapic;		/* [R] */
+	struct mvm_cpuid_table cpuid;		/* [R]; fixed after the first run */
+	struct mvm_msr_state msr;		/* [R] */
+	struct mvm_cr_state cr;			/* [R] */
+	struct hrtimer apic_timer;		/* armed by [R] */
+
+	/* from MVM_RUN to the first entry: run.c */
+	u32 answering;				/* [R] MVM_EXIT_* that waits for its answer */
+	struct mvm_answer answer;		/* [R] */
+	u32 forced_exit;			/* [R] MVM_EXIT_* to report before entering, or 0 */
+	u64 pending_ipi;			/* [R] ICR for user space, or 0 */
+
+	/* the exit being handled: exits.c */
+	enum mvm_after after;			/* [R] what the thread does outside */
+	u32 exit_reason;			/* [R] raw */
+	unsigned long exit_qualification;	/* [R] */
+	struct mvm_exit_io io;			/* [R] as decoded; the page's copy is hostile */
+	u64 fault_gpa, fault_access;		/* [R] EPT violation, served outside */
+	u64 fault_linear;			/* [R] */
+	u32 fault_flags;			/* [R] MVM_MMIO_* */
+	struct mvm_fault_cache fault_cache;	/* [R] */
+
+	struct mvm_vcpu_stats stats;		/* [R] to change, [a] to read */
+};
+
+/* Bytes of the XSAVE image of every vCPU. */
+static inline u32 mvm_xsave_size(void)
+{
+	return mvm_cpuid_xsave_size(&mvm_supported_cpuid, mvm_caps.xcr0_mask);
+}
+
+int mvm_vcpu_create(struct mvm_vm *vm, const struct mvm_create_vcpu *args);
+void mvm_vcpu_free(struct mvm_vcpu *vcpu);
+
+#endif /* MVM_VCPU_H */

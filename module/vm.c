@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vm.c - the VM object: creation, its descriptor, what concerns all its vCPUs.
+ *
+ * The owner is the process (address space) that created the VM.  When it goes,
+ * every vCPU stops, whoever still holds a descriptor.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/ctype.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/suspend.h>
+#include <asm/tsc.h>
+#include "ioctl.h"
+#include "run.h"
+#include "vcpu.h"
+#include "vm.h"
+
+static DEFINE_IDA(vm_indexes);
+static LIST_HEAD(vms);			/* every VM, for suspend */
+static DEFINE_MUTEX(vms_lock);
+static atomic64_t last_serial;
+
+static void free_vm(struct kref *refs)
+{
+	struct mvm_vm *vm = container_of(refs, struct mvm_vm, refs);
+	struct mvm_vcpu *vcpu;
+	unsigned int i;
+
+	mutex_lock(&vms_lock);
+	list_del(&vm->link);
+	mutex_unlock(&vms_lock);
+
+	mvm_for_each_vcpu(vm, i, vcpu)
+		mvm_vcpu_free(vcpu);
+	mvm_memory_destroy(vm);
+	ida_free(&vm_indexes, vm->index);
+	kfree(vm);
+}
+
+/**
+ * mvm_vm_get() - one more descriptor refers to the VM
+ * @vm: VM
+ */
+void mvm_vm_get(struct mvm_vm *vm)
+{
+	kref_get(&vm->refs);
+}
+
+/**
+ * mvm_vm_put() - a descriptor is closed; the last one frees the VM
+ * @vm: VM; the caller may sleep
+ */
+void mvm_vm_put(struct mvm_vm *vm)
+{
+	kref_put(&vm->refs, free_vm);
+}
+
+static void nothing(void *unused)
+{
+}
+
+/**
+ * mvm_vm_close_windows() - interrupt every open window of the VM and wait until
+ *			    it is closed
+ * @vm: VM
+ *
+ * IRQs on; the caller holds no lock that a window takes.  Does not sleep.  A
+ * window that opens meanwhile sees what the caller changed before (the barrier
+ * pairs with the one in mvm_window_run()).
+ */
+void mvm_vm_close_windows(struct mvm_vm *vm)
+{
+	struct mvm_vcpu *vcpu;
+	unsigned int i;
+
+	smp_mb();
+	preempt_disable();
+	mvm_for_each_vcpu(vm, i, vcpu) {
+		if (smp_load_acquire(&vcpu->mode) != MVM_IN_WINDOW)
+			continue;
+		/* Our own CPU has none: IRQs are on here. */
+		smp_call_function_many(cpumask_of(READ_ONCE(vcpu->window_cpu)),
+				       nothing, NULL, true);
+	}
+	preempt_enable();
+}
+
+/**
+ * mvm_vm_owner_gone() - the owner's address space ends: stop every vCPU
+ * @vm: VM
+ *
+ * Called from the mmu notifier's release; may sleep.  Returns when no vCPU runs
+ * any more.
+ */
+void mvm_vm_owner_gone(struct mvm_vm *vm)
+{
+	struct mvm_vcpu *vcpu;
+	unsigned int i;
+
+	WRITE_ONCE(vm->dead, true);
+	/* Pairs with mutex in mvm_vcpu_create(): it sees @dead, or we see it. */
+	mutex_lock(&vm->lock);
+	mutex_unlock(&vm->lock);
+	mvm_for_each_vcpu(vm, i, vcpu)
+		mvm_vcpu_request(vcpu, MVM_REQ_STOP);
+	mvm_for_each_vcpu(vm, i, vcpu)
+		wait_event(vcpu->wait, READ_ONCE(vcpu->state) != VCPU_RUNNING);
+}
+
+/**
+ * mvm_vm_deliver() - route an interrupt message to the local APICs it names
+ * @vm: VM
+ * @source: vCPU that sent it, and whose runner calls; NULL for an MSI
+ * @message: decoded
+ *
+ * Returns 0, -ENOENT (nobody matches) or -EOPNOTSUPP (INIT, SIPI, SMI: not done
+ * here).
+ */
+int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source,
+		   const struct lapic_message *message)
+{
+	struct mvm_vcpu *vcpu;
+	bool found = false;
+	unsigned int i;
+
+	switch (message->mode) {
+	case LAPIC_FIXED:
+	case LAPIC_LOWEST:
+	case LAPIC_NMI:
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	mvm_for_each_vcpu(vm, i, vcpu) {
+		switch (message->shorthand) {
+		case LAPIC_TO_SELF:
+			if (vcpu != source)
+				continue;
+			break;
+		case LAPIC_TO_OTHERS:
+			if (vcpu == source)
+				continue;
+			break;
+		case LAPIC_TO_ALL:
+			break;
+		default:
+			if (!lapic_matches(&vcpu->lapic, message->dest, message->logical))
+				continue;
+		}
+		found = true;
+		if (message->mode == LAPIC_NMI) {
+			if (vcpu == source)
+				vcpu->nmi_pending = true;
+			else
+				mvm_vcpu_request(vcpu, MVM_REQ_NMI);
+		} else if (vcpu == source) {
+			lapic_accept(&vcpu->lapic, message->vector, false);
+		} else {
+			mvm_vcpu_post_interrupt(vcpu, message->vector);
+		}
+		if (message->one)
+			break;
+	}
+	return found ? 0 : -ENOENT;
+}
+
+static long vm_set_slot(void *object, void *args)
+{
+	return mvm_memory_set_slot(object, args);
+}
+
+static long vm_create_vcpu(void *object, void *args)
+{
+	return mvm_vcpu_create(object, args);
+}
+
+static long vm_set_msr_policy(void *object, void *args)
+{
+	const struct mvm_msr_policy *policy = args;
+	struct mvm_vm *vm = object;
+	long ret = 0;
+
+	if (policy->flags || policy->reserved ||
+	    policy->policy > MVM_MSR_POLICY_FORWARD)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	if (vm->has_run)
+		ret = -EBUSY;
+	else
+		vm->msr_policy = policy->policy;
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
+static long vm_signal_msi(void *object, void *args)
+{
+	const struct mvm_msi *msi = args;
+	struct lapic_message message;
+
+	if (msi->flags || msi->reserved ||
+	    lapic_decode_msi(msi->address, msi->data, &message))
+		return -EINVAL;
+	if (message.mode != LAPIC_NMI && message.vector < 16)
+		return -EINVAL;
+	return mvm_vm_deliver(object, NULL, &message);
+}
+
+static const struct mvm_ioctl_op vm_ioctls[] = {
+	MVM_IOCTL(MVM_SET_SLOT, struct mvm_slot, vm_set_slot),
+	MVM_IOCTL(MVM_CREATE_VCPU, struct mvm_create_vcpu, vm_create_vcpu),
+	MVM_IOCTL(MVM_SET_MSR_POLICY, struct mvm_msr_policy, vm_set_msr_policy),
+	MVM_IOCTL(MVM_SIGNAL_MSI, struct mvm_msi, vm_signal_msi),
+};
+
+static long vm_ioctl(struct file *file, unsigned int command, unsigned long arg)
+{
+	struct mvm_vm *vm = file->private_data;
+
+	if (current->mm != vm->mm)
+		return -EPERM;
+	return mvm_ioctl(vm_ioctls, ARRAY_SIZE(vm_ioctls), vm, command, arg);
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	mvm_vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vm_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = vm_release,
+	.llseek = noop_llseek,
+};
+
+/* A name is for ps, traces and messages: nothing in it may confuse them. */
+static bool name_valid(const u8 *name, size_t size)
+{
+	size_t length = strnlen(name, size), i;
+
+	if (!length || length == size)
+		return false;
+	for (i = 0; i < length; i++)
+		if (!isascii(name[i]) || !isprint(name[i]) || name[i] == '/')
+			return false;
+	return true;
+}
+
+/**
+ * mvm_vm_create() - MVM_CREATE_VM
+ * @object: unused
+ * @data: struct mvm_create_vm
+ *
+ * Returns a descriptor or a negative errno.
+ */
+long mvm_vm_create(void *object, void *data)
+{
+	const struct mvm_create_vm *args = data;
+	struct mvm_vm *vm;
+	int ret;
+
+	if (args->flags & ~(MVM_VM_EXIT_HLT | MVM_VM_EXIT_VMCALL) ||
+	    !name_valid(args->name, sizeof(args->name)))
+		return -EINVAL;
+	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	if (!vm)
+		return -ENOMEM;
+	kref_init(&vm->refs);
+	mutex_init(&vm->lock);
+	strscpy(vm->name, args->name, sizeof(vm->name));
+	vm->flags = args->flags;
+	vm->serial = atomic64_inc_return(&last_serial);
+	vm->tsc_offset = -(s64)rdtsc();
+
+	ret = ida_alloc_max(&vm_indexes, MVM_MAX_VMS - 1, GFP_KERNEL);
+	if (ret < 0)
+		goto free;
+	vm->index = ret;
+	ret = mvm_memory_init(vm);
+	if (ret)
+		goto free_index;
+	mutex_lock(&vms_lock);
+	list_add(&vm->link, &vms);
+	mutex_unlock(&vms_lock);
+
+	ret = anon_inode_getfd("mini-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
+	if (ret < 0)
+		mvm_vm_put(vm);
+	return ret;
+
+free_index:
+	ida_free(&vm_indexes, vm->index);
+free:
+	kfree(vm);
+	return ret;
+}
+
+/*
+ * Suspend may stop the TSC, or start it again from 0: guests must not see it go
+ * backwards.  vCPUs stay out of their windows meanwhile.
+ */
+static u64 tsc_at_suspend;
+
+static int pm_notify(struct notifier_block *self, unsigned long event, void *data)
+{
+	bool suspend = event == PM_SUSPEND_PREPARE || event == PM_HIBERNATION_PREPARE;
+	bool resume = event == PM_POST_SUSPEND || event == PM_POST_HIBERNATION;
+	struct mvm_vcpu *vcpu;
+	struct mvm_vm *vm;
+	unsigned int i;
+	u64 now = rdtsc();
+
+	if (!suspend && !resume)
+		return NOTIFY_DONE;
+	mutex_lock(&vms_lock);
+	list_for_each_entry(vm, &vms, link) {
+		if (resume && now < tsc_at_suspend)
+			WRITE_ONCE(vm->tsc_offset,
+				   vm->tsc_offset + (s64)(tsc_at_suspend - now));
+		mvm_for_each_vcpu(vm, i, vcpu) {
+			if (suspend) {
+				mvm_vcpu_request(vcpu, MVM_REQ_PAUSE);
+			} else {
+				clear_bit(MVM_REQ_PAUSE, &vcpu->requests);
+				/* The APIC timer's hrtimer slept: look again. */
+				mvm_vcpu_request(vcpu, MVM_REQ_TIMER);
+			}
+		}
+		if (suspend)
+			mvm_vm_close_windows(vm);
+	}
+	if (suspend)
+		tsc_at_suspend = rdtsc();
+	mutex_unlock(&vms_lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block pm_block = { .notifier_call = pm_notify };
+
+/**
+ * mvm_vms_init() - watch for suspend
+ *
+ * Returns 0 or a negative errno.
+ */
+int mvm_vms_init(void)
+{
+	return register_pm_notifier(&pm_block);
+}
+
+/**
+ * mvm_vms_exit() - undo mvm_vms_init(); no VM is left
+ */
+void mvm_vms_exit(void)
+{
+	unregister_pm_notifier(&pm_block);
+	ida_destroy(&vm_indexes);
+}

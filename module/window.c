@@ -1,0 +1,627 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * window.c - open a VMX window, run the guest in it, close it.
+ *
+ * A window is a stretch with IRQs off in which this CPU is in VMX operation.
+ * Everything that the guest could change or see of the host is switched at its
+ * two ends; between them only raw locks and atomics are allowed, and nothing
+ * sleeps.  If another hypervisor holds VMX on this CPU the window borrows it:
+ * their VMCS pointer is put back at the end.
+ *
+ * Called by vcpu.c (mvm_window_run) and by ioctls (mvm_window_access).
+ */
+#include <linux/hardirq.h>
+#include <linux/kdebug.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <asm/desc.h>
+#include <asm/debugreg.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
+#include <asm/msr.h>
+#include <asm/special_insns.h>
+#include <asm/tlbflush.h>
+#include "caps.h"
+#include "exits.h"
+#include "inject.h"
+#include "mitigations.h"
+#include "trace.h"
+#include "vcpu.h"
+#include "vm.h"
+#include "vmcs.h"
+#include "vmx_ops.h"
+#include "window.h"
+
+#define VMCS_NONE	(~0ULL)
+
+/* What a CPU keeps for windows.  Touched with IRQs off, or before first use. */
+struct mvm_cpu {
+	void *vmxon;			/* VMXON region */
+	u64 vmxon_pa;
+	struct mvm_window *open;	/* the window that is open now */
+	u64 last_vm;			/* serial number, for the branch-predictor barrier */
+};
+
+static DEFINE_PER_CPU(struct mvm_cpu, mvm_cpus);
+
+/* IA32_PEBS_ENABLE exists; found out when the module loads. */
+static bool cpu_has_pebs __ro_after_init;
+
+/* The host's state while a window is open; lives on the opener's stack. */
+struct mvm_window {
+	struct mvm_vcpu *vcpu;
+	unsigned long cr4;		/* before the window */
+	u64 their_vmcs;			/* current VMCS of VMX's owner */
+	bool borrowed;
+	bool guest_loaded;		/* MSRs, FPU, debug registers below are saved */
+	u16 ldt, ds, es;
+	struct desc_ptr gdt, idt;
+	unsigned long cr2;
+	unsigned long dr7;
+	u64 dr[4];
+	bool guest_breakpoints;
+	u64 debugctl;
+	u64 pebs_enable;
+	u64 xcr0;
+	bool swap_kernel_gs, swap_syscall, swap_tsc_aux;
+	u64 kernel_gs_base;
+	u64 star, lstar, cstar, fmask;
+	u64 tsc_aux;
+};
+
+/*
+ * CR4 is written raw: the kernel's shadow of CR4 must not learn of VMXE, and
+ * no code that reads the shadow runs before it is cleared again.
+ */
+static __always_inline unsigned long raw_read_cr4(void)
+{
+	unsigned long value;
+
+	asm volatile("mov %%cr4, %0" : "=r"(value));
+	return value;
+}
+
+static __always_inline void raw_write_cr4(unsigned long value)
+{
+	asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
+}
+
+/*
+ * Enter VMX operation, or find that it is on already.  CR4.VMXE alone proves
+ * nothing; VMPTRST faults outside VMX operation, and then VMX is free for us.
+ */
+static int vmx_acquire(struct mvm_window *window)
+{
+	struct mvm_cpu *cpu = this_cpu_ptr(&mvm_cpus);
+
+	window->cr4 = raw_read_cr4();
+	window->borrowed = false;
+	if (window->cr4 & X86_CR4_VMXE) {
+		if (vmx_vmptrst(&window->their_vmcs) == VMX_OK) {
+			window->borrowed = true;
+			return 0;
+		}
+	} else {
+		raw_write_cr4(window->cr4 | X86_CR4_VMXE);
+	}
+	if (likely(vmx_vmxon(cpu->vmxon_pa) == VMX_OK))
+		return 0;
+	raw_write_cr4(window->cr4);
+	return -EIO;
+}
+
+/*
+ * VMCLEAR also when VMXOFF follows: VMXOFF does not write cached VMCS data back
+ * (SDM 3C 25.11.1), and in borrow mode the owner may turn VMX off at any time.
+ */
+static void vmx_release(struct mvm_window *window)
+{
+	vmx_vmclear(window->vcpu->vmcs_pa);
+	if (window->borrowed) {
+		if (window->their_vmcs != VMCS_NONE)
+			vmx_vmptrld(window->their_vmcs);
+		return;
+	}
+	vmx_vmxoff();
+	raw_write_cr4(window->cr4);
+}
+
+/* The base of the TSS that TR names, from the GDT: 16-byte descriptor. */
+static unsigned long host_tr_base(const struct desc_ptr *gdt)
+{
+	const struct ldttss_desc *tss;
+	u16 tr;
+
+	store_tr(tr);
+	tss = (const void *)(gdt->address + (tr & ~7));
+	return tss->base0 | tss->base1 << 16 | (unsigned long)tss->base2 << 24 |
+	       (unsigned long)tss->base3 << 32;
+}
+
+/*
+ * Host fields of the VMCS (SDM 3C 25.5).  Those of the CPU change with the CPU
+ * only; the others are compared with what the VMCS holds, because a VMWRITE
+ * costs more than a comparison.  EFER and the MSRs are read here and not
+ * remembered: with another hypervisor loaded its guest's values may be live.
+ */
+static void refresh_host_fields(struct mvm_vcpu *vcpu, struct mvm_window *window)
+{
+	unsigned long cr3 = __read_cr3();
+	unsigned long cr4 = window->cr4 | X86_CR4_VMXE;
+	unsigned long fs_base;
+	int cpu = smp_processor_id();
+	u64 efer;
+
+	if (vcpu->last_cpu != cpu) {
+		u64 sysenter_esp, gs_base;
+
+		rdmsrl(MSR_IA32_SYSENTER_ESP, sysenter_esp);
+		rdmsrl(MSR_GS_BASE, gs_base);
+		vmcs_write_natural(VMCS_HOST_SYSENTER_ESP, sysenter_esp);
+		vmcs_write_natural(VMCS_HOST_GS_BASE, gs_base);
+		vmcs_write_natural(VMCS_HOST_TR_BASE, host_tr_base(&window->gdt));
+		vmcs_write_natural(VMCS_HOST_GDTR_BASE, window->gdt.address);
+		vmcs_write_natural(VMCS_HOST_IDTR_BASE, window->idt.address);
+	}
+	if (vcpu->host_cr3 != cr3) {
+		vmcs_write_natural(VMCS_HOST_CR3, cr3);
+		vcpu->host_cr3 = cr3;
+	}
+	if (vcpu->host_cr4 != cr4) {
+		vmcs_write_natural(VMCS_HOST_CR4, cr4);
+		vcpu->host_cr4 = cr4;
+	}
+	rdmsrl(MSR_FS_BASE, fs_base);
+	if (vcpu->host_fs_base != fs_base) {
+		vmcs_write_natural(VMCS_HOST_FS_BASE, fs_base);
+		vcpu->host_fs_base = fs_base;
+	}
+	rdmsrl(MSR_EFER, efer);
+	if (vcpu->host_efer != efer) {
+		vmcs_write64(VMCS_HOST_EFER, efer);
+		vcpu->host_efer = efer;
+	}
+	if (mvm_caps.perf_global_ctrl) {
+		u64 global_ctrl;
+
+		rdmsrl(MSR_CORE_PERF_GLOBAL_CTRL, global_ctrl);
+		vmcs_write64(VMCS_HOST_PERF_GLOBAL_CTRL, global_ctrl);
+	}
+}
+
+/* Swap an MSR: the host's value to @host, the guest's to the CPU. */
+static __always_inline void load_msr(u32 index, u64 *host, u64 guest)
+{
+	rdmsrl(index, *host);
+	if (*host != guest)
+		wrmsrl(index, guest);
+}
+
+/* And back: the guest may have changed it without an exit. */
+static __always_inline void unload_msr(u32 index, u64 host, u64 *guest)
+{
+	rdmsrl(index, *guest);
+	if (*guest != host)
+		wrmsrl(index, host);
+}
+
+/*
+ * MSRs that VM entry and exit do not switch.  SWAPGS and SYSCALL cannot be
+ * intercepted, so their MSRs belong to the guest as soon as it may execute
+ * them.
+ */
+static void load_guest_msrs(struct mvm_vcpu *vcpu, struct mvm_window *window)
+{
+	struct mvm_msr_state *msr = &vcpu->msr;
+
+	/* The flags may change before the window closes: remember. */
+	msr->reopen = false;
+	window->swap_kernel_gs = msr->swap_kernel_gs;
+	window->swap_syscall = msr->swap_syscall;
+	window->swap_tsc_aux = msr->swap_tsc_aux;
+
+	if (msr->swap_kernel_gs)
+		load_msr(MSR_KERNEL_GS_BASE, &window->kernel_gs_base,
+			 msr->kernel_gs_base);
+	if (msr->swap_syscall) {
+		load_msr(MSR_STAR, &window->star, msr->star);
+		load_msr(MSR_LSTAR, &window->lstar, msr->lstar);
+		load_msr(MSR_CSTAR, &window->cstar, msr->cstar);
+		load_msr(MSR_SYSCALL_MASK, &window->fmask, msr->fmask);
+	}
+	if (msr->swap_tsc_aux)
+		load_msr(MSR_TSC_AUX, &window->tsc_aux, msr->tsc_aux);
+	rdmsrl(MSR_IA32_DEBUGCTLMSR, window->debugctl);
+	/* PEBS would write its records into the guest's address space. */
+	window->pebs_enable = 0;
+	if (cpu_has_pebs) {
+		rdmsrl(MSR_IA32_PEBS_ENABLE, window->pebs_enable);
+		if (window->pebs_enable)
+			wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
+	}
+}
+
+static void unload_guest_msrs(struct mvm_vcpu *vcpu, struct mvm_window *window)
+{
+	struct mvm_msr_state *msr = &vcpu->msr;
+
+	if (window->swap_kernel_gs)
+		unload_msr(MSR_KERNEL_GS_BASE, window->kernel_gs_base,
+			   &msr->kernel_gs_base);
+	if (window->swap_syscall) {
+		unload_msr(MSR_STAR, window->star, &msr->star);
+		unload_msr(MSR_LSTAR, window->lstar, &msr->lstar);
+		unload_msr(MSR_CSTAR, window->cstar, &msr->cstar);
+		unload_msr(MSR_SYSCALL_MASK, window->fmask, &msr->fmask);
+	}
+	if (window->swap_tsc_aux)
+		wrmsrl(MSR_TSC_AUX, window->tsc_aux);
+	/* A VM exit clears DEBUGCTL (SDM 3C 28.5.1). */
+	if (window->debugctl)
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, window->debugctl);
+	if (window->pebs_enable)
+		wrmsrl(MSR_IA32_PEBS_ENABLE, window->pebs_enable);
+}
+
+/**
+ * mvm_window_set_xcr0() - the guest has executed XSETBV
+ * @vcpu: vCPU whose window is open on this CPU
+ * @xcr0: new value, checked
+ */
+void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0)
+{
+	vcpu->xcr0 = xcr0;
+	xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
+}
+
+/*
+ * FPU, SSE and AVX.  The image is loaded and stored with the host's XCR0, so
+ * that every component that the guest may ever enable is switched, whatever its
+ * XCR0 says.  CR0.TS would not do instead (LazyFP, CVE-2018-3665).  An image
+ * that XRSTOR refuses cannot come in (state.c checks it); if one did, the guest
+ * starts from the reset state.
+ */
+static void load_guest_fpu(struct mvm_vcpu *vcpu, struct mvm_window *window)
+{
+	u64 mask = mvm_caps.xcr0_mask;
+
+	kernel_fpu_begin_mask(0);
+	if (!static_cpu_has(X86_FEATURE_XSAVE)) {
+		asm volatile("fxrstor64 %0" : : "m"(*(char (*)[512])vcpu->xsave));
+		return;
+	}
+	asm volatile goto("1: xrstor64 (%0)\n\t"
+			  _ASM_EXTABLE(1b, %l[refused])
+			  : : "r"(vcpu->xsave), "a"((u32)mask),
+			      "d"((u32)(mask >> 32)) : "memory" : refused);
+	goto loaded;
+refused:
+	/* The legacy region and the header: XSTATE_BV 0 resets everything. */
+	memset(vcpu->xsave, 0, 512 + 64);
+	((struct fxregs_state *)vcpu->xsave)->mxcsr = MXCSR_DEFAULT;
+	asm volatile("xrstor64 (%0)" : : "r"(vcpu->xsave), "a"((u32)mask),
+		     "d"((u32)(mask >> 32)) : "memory");
+loaded:
+	window->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	if (vcpu->xcr0 != window->xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+}
+
+static void unload_guest_fpu(struct mvm_vcpu *vcpu, struct mvm_window *window)
+{
+	u64 mask = mvm_caps.xcr0_mask;
+
+	if (!static_cpu_has(X86_FEATURE_XSAVE)) {
+		asm volatile("fxsave64 %0" : "=m"(*(char (*)[512])vcpu->xsave));
+	} else {
+		if (vcpu->xcr0 != window->xcr0)
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, window->xcr0);
+		if (static_cpu_has(X86_FEATURE_XSAVEOPT))
+			asm volatile("xsaveopt64 (%0)" : : "r"(vcpu->xsave),
+				     "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+		else
+			asm volatile("xsave64 (%0)" : : "r"(vcpu->xsave),
+				     "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	}
+	kernel_fpu_end();
+}
+
+/* L0-L3, G0-G3 */
+#define DR7_ENABLE_BITS	0xffUL
+
+static void load_breakpoints(const u64 dr[4])
+{
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
+}
+
+/*
+ * Debug registers.  DR7 and DEBUGCTL are switched by VM entry and exit; DR6 is
+ * never the guest's, because #DB and MOV DR exit; DR0-3 only matter while the
+ * guest has a breakpoint enabled.
+ */
+static void load_guest_debug(struct mvm_vcpu *vcpu, struct mvm_window *window)
+{
+	unsigned long dr;
+
+	get_debugreg(window->dr7, 7);
+	window->guest_breakpoints =
+		vmcs_read_natural(VMCS_GUEST_DR7) & DR7_ENABLE_BITS;
+	if (likely(!window->guest_breakpoints))
+		return;
+	/* The host's own breakpoints must not fire on the guest's addresses. */
+	set_debugreg(0UL, 7);
+	get_debugreg(dr, 0);
+	window->dr[0] = dr;
+	get_debugreg(dr, 1);
+	window->dr[1] = dr;
+	get_debugreg(dr, 2);
+	window->dr[2] = dr;
+	get_debugreg(dr, 3);
+	window->dr[3] = dr;
+	load_breakpoints(vcpu->dr);
+}
+
+static void unload_guest_debug(struct mvm_window *window)
+{
+	if (unlikely(window->guest_breakpoints))
+		load_breakpoints(window->dr);
+	/* A VM exit leaves DR7 at 0x400 (SDM 3C 28.5.1). */
+	if (window->dr7 != 0x400 || window->guest_breakpoints)
+		set_debugreg(window->dr7, 7);
+}
+
+/* What a VM exit leaves behind of the descriptor tables (SDM 3C 28.5.2). */
+static void save_host_tables(struct mvm_window *window)
+{
+	native_store_gdt(&window->gdt);
+	store_idt(&window->idt);
+	asm volatile("sldt %0" : "=r"(window->ldt));
+	savesegment(ds, window->ds);
+	savesegment(es, window->es);
+}
+
+static void restore_host_tables(struct mvm_window *window)
+{
+	asm volatile("lgdt %0" : : "m"(window->gdt));
+	asm volatile("lidt %0" : : "m"(window->idt));
+	if (unlikely(window->ldt))
+		asm volatile("lldt %w0" : : "r"(window->ldt));
+	if (unlikely(window->ds))
+		loadsegment(ds, window->ds);
+	if (unlikely(window->es))
+		loadsegment(es, window->es);
+	/* TR's limit is 0x67 now: the I/O bitmap is out of reach. */
+	invalidate_tss_limit();
+}
+
+/*
+ * Open: IRQs are off.  On success the vCPU's VMCS is current and clear.
+ */
+static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
+{
+	struct mvm_cpu *cpu = this_cpu_ptr(&mvm_cpus);
+	int ret;
+
+	window->vcpu = vcpu;
+	window->guest_loaded = false;
+	ret = vmx_acquire(window);
+	if (unlikely(ret))
+		return ret;
+	cpu->open = window;
+	if (unlikely(vmx_vmptrld(vcpu->vmcs_pa) != VMX_OK)) {
+		cpu->open = NULL;
+		vmx_release(window);
+		return -EIO;
+	}
+	vcpu->launched = false;
+	return 0;
+}
+
+/*
+ * Load everything that is the guest's.  vcpu->mode is MVM_IN_WINDOW already, so
+ * an invalidation of guest memory either is seen here or waits for us.
+ */
+static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
+{
+	struct mvm_cpu *cpu = this_cpu_ptr(&mvm_cpus);
+	bool moved = vcpu->last_cpu != smp_processor_id();
+
+	save_host_tables(window);
+	refresh_host_fields(vcpu, window);
+	load_guest_debug(vcpu, window);
+	load_guest_msrs(vcpu, window);
+	load_guest_fpu(vcpu, window);
+	window->cr2 = native_read_cr2();
+	if (window->cr2 != vcpu->cr2)
+		native_write_cr2(vcpu->cr2);
+	window->guest_loaded = true;
+
+	/*
+	 * Translations that this CPU cached for this EPT (SDM 3C 29.4.3.4): stale
+	 * when something was unmapped since, or when the guest has changed its
+	 * own tables on another CPU.
+	 */
+	if (mvm_memory_needs_invept(&vcpu->vm->memory) || moved) {
+		vmx_invept(INVEPT_SINGLE, vcpu->vm->memory.eptp);
+		vcpu->stats.invepts++;
+	}
+	vcpu->last_cpu = smp_processor_id();
+	mvm_mitigate_before_guest(cpu->last_vm != vcpu->vm->serial);
+	cpu->last_vm = vcpu->vm->serial;
+}
+
+static void window_close(struct mvm_vcpu *vcpu, struct mvm_window *window)
+{
+	if (window->guest_loaded) {
+		vcpu->cr2 = native_read_cr2();
+		unload_guest_fpu(vcpu, window);
+		unload_guest_msrs(vcpu, window);
+		unload_guest_debug(window);
+	}
+	vmx_release(window);
+	if (window->guest_loaded)
+		restore_host_tables(window);
+	this_cpu_ptr(&mvm_cpus)->open = NULL;
+	mvm_mitigate_after_guest(window->borrowed &&
+				 window->their_vmcs != VMCS_NONE);
+}
+
+/* Enter once; the result of a VM entry that did not happen. */
+static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
+{
+	int failed;
+
+	trace_mvm_entry(vcpu);
+	vcpu->stats.entries++;
+	failed = mvm_vmx_enter(vcpu);
+	if (unlikely(failed))
+		return mvm_exit_entry_refused(vcpu, failed);
+	vcpu->launched = true;
+	return mvm_handle_exit(vcpu);
+}
+
+/**
+ * mvm_window_run() - run the guest until something must happen outside
+ * @vcpu: runner's vCPU
+ *
+ * Process context, IRQs on.  Returns EXIT_CLOSE when the thread has something
+ * to do outside (vcpu->after says what, or nothing but an interrupt of the
+ * host), EXIT_USER when the run page holds an exit.
+ */
+enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
+{
+	enum exit_result result = EXIT_CLOSE;
+	struct mvm_window window;
+
+	local_irq_disable();
+
+	/*
+	 * The kick protocol.  Others set a request, then look at the mode; we set
+	 * the mode, then look at the requests.  One of us sees the other.  After
+	 * this test a request brings an IPI, which stays pending while IRQs are
+	 * off and forces an exit at entry.
+	 */
+	vcpu->window_cpu = smp_processor_id();
+	WRITE_ONCE(vcpu->mode, MVM_IN_WINDOW);
+	smp_mb();
+	if (READ_ONCE(vcpu->requests) || need_resched())
+		goto out;
+
+	if (unlikely(window_open(vcpu, &window))) {
+		result = mvm_exit_no_vmx(vcpu);
+		goto out;
+	}
+	window_load_guest(vcpu, &window);
+	vcpu->stats.windows++;
+	if (window.borrowed)
+		vcpu->stats.borrowed_windows++;
+
+	result = mvm_begin_run(vcpu);
+	if (result == EXIT_INJECT)
+		result = mvm_inject_events(vcpu);
+	while (result == EXIT_RESUME) {
+		result = enter_guest(vcpu);
+		if (result == EXIT_INJECT)
+			result = mvm_inject_events(vcpu);
+	}
+	window_close(vcpu, &window);
+	mvm_after_window(vcpu);
+out:
+	smp_store_release(&vcpu->mode, MVM_OUTSIDE);
+	local_irq_enable();
+	return result;
+}
+
+/**
+ * mvm_window_access() - VMCS accesses of an ioctl
+ * @vcpu: a stopped vCPU; the caller holds vcpu->lock
+ * @fn: called with IRQs off and the VMCS current; only VMCS accesses
+ * @arg: for @fn
+ *
+ * Returns 0, or -EIO when the CPU refused a VMX instruction.
+ */
+int mvm_window_access(struct mvm_vcpu *vcpu,
+		      void (*fn)(struct mvm_vcpu *vcpu, void *arg), void *arg)
+{
+	struct mvm_window window;
+	int ret;
+
+	local_irq_disable();
+	ret = window_open(vcpu, &window);
+	if (!ret) {
+		fn(vcpu, arg);
+		window_close(vcpu, &window);
+	}
+	local_irq_enable();
+	return ret;
+}
+
+/*
+ * An oops or panic on this CPU inside a window: leave VMX operation, so that
+ * a crash kernel can start (relocate_kernel clears CR4.VMXE, which faults in
+ * VMX operation).  The guest is lost; the host's dump is not.
+ */
+static int die_notify(struct notifier_block *self, unsigned long event, void *data)
+{
+	struct mvm_window *window;
+
+	if (event != DIE_OOPS)
+		return NOTIFY_DONE;
+	window = this_cpu_ptr(&mvm_cpus)->open;
+	if (window) {
+		this_cpu_ptr(&mvm_cpus)->open = NULL;
+		vmx_release(window);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block die_block = { .notifier_call = die_notify };
+
+/**
+ * mvm_windows_init() - VMXON regions for every CPU that may ever come
+ *
+ * Returns 0 or -ENOMEM.
+ */
+int mvm_windows_init(void)
+{
+	int cpu;
+
+	if (boot_cpu_has(X86_FEATURE_DS)) {
+		u64 misc, pebs;
+
+		cpu_has_pebs = !rdmsrl_safe(MSR_IA32_MISC_ENABLE, &misc) &&
+			       !(misc & MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL) &&
+			       !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &pebs);
+	}
+	for_each_possible_cpu(cpu) {
+		struct mvm_cpu *c = per_cpu_ptr(&mvm_cpus, cpu);
+
+		c->vmxon = (void *)get_zeroed_page(GFP_KERNEL);
+		if (!c->vmxon) {
+			mvm_windows_exit();
+			return -ENOMEM;
+		}
+		/* Bits 30:0 of the first word: the revision (SDM 3C 25.11.5). */
+		*(u32 *)c->vmxon = mvm_caps.vmcs_revision;
+		c->vmxon_pa = __pa(c->vmxon);
+	}
+	return register_die_notifier(&die_block);
+}
+
+/**
+ * mvm_windows_exit() - undo mvm_windows_init(); no window is open any more
+ */
+void mvm_windows_exit(void)
+{
+	int cpu;
+
+	unregister_die_notifier(&die_block);
+	for_each_possible_cpu(cpu) {
+		free_page((unsigned long)per_cpu_ptr(&mvm_cpus, cpu)->vmxon);
+		per_cpu_ptr(&mvm_cpus, cpu)->vmxon = NULL;
+	}
+}
