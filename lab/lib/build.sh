@@ -38,8 +38,8 @@ build_lab_tools() {
 }
 
 # build_project KDIR NAME FOLDER...: builds FOLDERs (module, userspace-tool,
-# selftests) in the copy NAME, each with its own Makefile, and sets PROJECT to
-# the copy. A folder that has no Makefile yet is left out.
+# selftests) in the copy NAME through the top Makefile, and sets PROJECT to the
+# copy.
 build_project() {
 	PROJECT=$LAB_BUILD/$2
 	with_lock "$LAB_BUILD/locks/$2" build_project_now "$@"
@@ -50,18 +50,23 @@ build_project_now() {
 	shift 2
 	copy_project
 	for folder in "$@"; do
-		[[ -e $PROJECT/$folder/Makefile ]] || continue
+		[[ -d $PROJECT/$folder ]] || continue
 		stage "build: $folder"
-		logged "building $folder" make -C "$PROJECT/$folder" --no-print-directory \
-			-j"$(nproc)" KDIR="$kdir"
+		logged "building $folder" make -C "$PROJECT" --no-print-directory \
+			-j"$(nproc)" KDIR="$kdir" "$(make_target "$folder")"
 	done
+}
+
+# make_target FOLDER: the target of the top Makefile that builds FOLDER.
+make_target() {
+	if [[ $1 == userspace-tool ]]; then echo tool; else echo "$1"; fi
 }
 
 # What is built in the copy stays; what vanished from the checkout goes.
 copy_project() {
 	local -a skip=(--exclude=/.git --exclude=/.cache --exclude=/lab --exclude=/.ci
 		--exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c'
-		--exclude='*.cmd' --exclude='*.a' --exclude='*.d' --exclude=Module.symvers
+		--exclude='*.cmd' --exclude='*.a' --exclude='*.d' --exclude='entry_offsets.[hs]' --exclude=Module.symvers
 		--exclude=modules.order --exclude=build/ --exclude='*.bin'
 		--exclude=/userspace-tool/mini-vm)
 	mkdir -p "$PROJECT"

@@ -21,8 +21,8 @@ build_module_anew() {
 	find_stock_kernel
 	PROJECT=$LAB_BUILD/$name
 	copy_project
-	make -C "$PROJECT/module" clean KDIR="$KERNEL_HEADERS"
-	make -C "$PROJECT/module" -j"$(nproc)" KDIR="$KERNEL_HEADERS" "$@" >"$output" 2>&1 || {
+	make -C "$PROJECT" clean KDIR="$KERNEL_HEADERS"
+	make -C "$PROJECT" module -j"$(nproc)" KDIR="$KERNEL_HEADERS" "$@" >"$output" 2>&1 || {
 		cat "$output"
 		return 1
 	}

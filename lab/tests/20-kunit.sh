@@ -9,10 +9,10 @@ kunit() {
 	find_built_kernel kunit
 	PROJECT=$LAB_BUILD/kunit
 	copy_project
-	make -C "$PROJECT/module" -j"$(nproc)" kunit KDIR="$BUILT_KDIR"
+	make -C "$PROJECT" -j"$(nproc)" kunit KDIR="$BUILT_KDIR"
 	"$LAB_ROOT/lab/run" --emulator qemu --kernel kunit --no-module --no-tool --no-selftests \
 		--append 'loglevel=7 panic_on_warn=0' --console "$console" --timeout 300 \
-		--add "$PROJECT/module/mini_vm_kunit.ko" -- \
+		--add "$PROJECT/mini_vm_kunit.ko" -- \
 		insmod /root/mini_vm_kunit.ko || status=$?
 	read_kunit "$console" >>"$RESULTS"
 	[[ ! -s $RESULTS ]] || ! grep -q ^fail "$RESULTS" || cat "$console"

@@ -666,14 +666,18 @@ enum mvm_exit_reason {
 	MVM_EXIT_IPI		= 10,	/* INIT, SIPI or SMI by the ICR: .ipi */
 	MVM_EXIT_MEMORY_FAULT	= 11,	/* the owner's memory failed: .memory */
 	MVM_EXIT_FAIL_ENTRY	= 12,	/* VM entry refused: .fail */
-	MVM_EXIT_UNHANDLED	= 13,	/* no handler: hw_reason says which */
+	/*
+	 * No handler: hw_reason says which.  Also after a machine check of the
+	 * host (hw_reason 0 or 41): if memory failed, the guest must not go on.
+	 */
+	MVM_EXIT_UNHANDLED	= 13,
 };
 
 /* How user space answers an exit: mvm_run.action. */
 enum mvm_action {
 	/*
-	 * Done: results are taken from the answer fields and the guest goes on
-	 * at mvm_run.next_rip.
+	 * Done: results are taken from the answer fields, and the guest goes on
+	 * behind the instruction, if one caused the exit: mvm_run.next_rip.
 	 */
 	MVM_ACTION_COMPLETE	= 0,
 	/* go on at mvm_run.rip: execute the instruction again */
@@ -859,7 +863,10 @@ struct mvm_exception {
  *			whenever the vCPU is stopped, taken at the next run
  * @rip:		instruction pointer; likewise
  * @rflags:		likewise
- * @next_rip:		where the guest goes on after MVM_ACTION_COMPLETE
+ * @next_rip:		where the guest goes on after MVM_ACTION_COMPLETE of an
+ *			exit that an instruction caused (IO, MMIO, MSR, HLT,
+ *			VMCALL, TASK_SWITCH); all others, and the first run, go
+ *			on at @rip
  * @interruptibility:	module: SDM 3C 25.4.2
  * @reserved1:		0
  * @io:			MVM_EXIT_IO
