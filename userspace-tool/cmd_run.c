@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cmd_run.c - "mini-vm run": from the command line to the end of the guest.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "machine.h"
+#include "report.h"
+#include "sandbox.h"
+#include "size.h"
+
+#define DEFAULT_MEMORY	(256 * MIB)
+#define NAME_MAX_LENGTH	31
+
+enum option_key {
+	KEY_INITRD = 'i',
+	KEY_APPEND = 'a',
+	KEY_MEMORY = 'm',
+	KEY_NAME = 'n',
+	KEY_TYPE = 't',
+	KEY_ON_RESET = 0x100,
+	KEY_STATS,
+};
+
+static const struct argp_option options[] = {
+	{ "initrd", KEY_INITRD, "FILE", 0,
+	  "initial RAM disk of a Linux kernel", 0 },
+	{ "append", KEY_APPEND, "STRING", 0,
+	  "command line of a Linux kernel", 0 },
+	{ "memory", KEY_MEMORY, "SIZE", 0,
+	  "the guest's memory, with suffix M or G (default 256M)", 0 },
+	{ "name", KEY_NAME, "NAME", 0,
+	  "name of the VM (default: the image's)", 0 },
+	{ "type", KEY_TYPE, "TYPE", 0,
+	  "auto, bzimage, bootsector or flat (default auto)", 0 },
+	{ "on-reset", KEY_ON_RESET, "ACTION", 0,
+	  "when the guest resets: reboot (default) or exit", 0 },
+	{ "stats", KEY_STATS, NULL, 0,
+	  "print counters on standard error at the end", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static error_t parse_memory(const char *text, struct machine_config *config,
+			    struct argp_state *state)
+{
+	int error = size_parse(text, &config->memory);
+
+	if (error == -EINVAL)
+		argp_error(state, "--memory: '%s' is not a size; write for example 512M or 2G",
+			   text);
+	else if (error || config->memory > GUEST_MEM_MAX)
+		argp_error(state, "--memory: %s is too much; a guest may have %lluG at most",
+			   text, GUEST_MEM_MAX / GIB);
+	else if (config->memory < GUEST_MEM_MIN)
+		argp_error(state, "--memory: %s is too little; a guest needs %lluM at least",
+			   text, GUEST_MEM_MIN / MIB);
+	return 0;
+}
+
+static bool valid_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; name[i]; i++)
+		if (name[i] < 0x21 || name[i] > 0x7e || name[i] == '/')
+			return false;
+	return i && i <= NAME_MAX_LENGTH;
+}
+
+static void parse_type(const char *text, struct machine_config *config,
+		       struct argp_state *state)
+{
+	static const struct {
+		const char *name;
+		enum image_type type;
+	} types[] = {
+		{ "auto", IMAGE_AUTO },
+		{ "bzimage", IMAGE_BZIMAGE },
+		{ "bootsector", IMAGE_BOOT_SECTOR },
+		{ "flat", IMAGE_FLAT },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		if (!strcmp(text, types[i].name)) {
+			config->files.type = types[i].type;
+			return;
+		}
+	}
+	argp_error(state, "--type: '%s' is not an image type; choose auto, bzimage, bootsector or flat",
+		   text);
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct machine_config *config = state->input;
+
+	switch (key) {
+	case KEY_INITRD:
+		config->files.initrd_path = argument;
+		break;
+	case KEY_APPEND:
+		config->files.command_line = argument;
+		break;
+	case KEY_MEMORY:
+		return parse_memory(argument, config, state);
+	case KEY_NAME:
+		if (!valid_name(argument))
+			argp_error(state, "--name: '%s' cannot be a name; use 1 to %d printable characters without '/' and spaces",
+				   argument, NAME_MAX_LENGTH);
+		config->name = argument;
+		break;
+	case KEY_TYPE:
+		parse_type(argument, config, state);
+		break;
+	case KEY_ON_RESET:
+		if (strcmp(argument, "reboot") && strcmp(argument, "exit"))
+			argp_error(state, "--on-reset: '%s' is not an action; choose reboot or exit",
+				   argument);
+		config->reset_exits = !strcmp(argument, "exit");
+		break;
+	case KEY_STATS:
+		config->stats = true;
+		break;
+	case ARGP_KEY_ARG:
+		if (config->files.image_path)
+			argp_error(state, "one image at a time: what is '%s'?",
+				   argument);
+		config->files.image_path = argument;
+		break;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which image? name a kernel, a boot sector or a flat binary");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp parser = {
+	.options = options,
+	.parser = parse_option,
+	.args_doc = "IMAGE",
+	.doc = "Boot IMAGE in a new virtual machine, its serial port on standard input and output.\v"
+	       "In a terminal Ctrl-A x ends the guest and Ctrl-A h lists more keys.",
+};
+
+/* A name made of the image's, with what is not allowed left out. */
+static void default_name(const char *path, char *name)
+{
+	const char *base = strrchr(path, '/');
+	size_t used = 0;
+
+	for (base = base ? base + 1 : path; *base; base++)
+		if (*base >= 0x21 && *base <= 0x7e && used < NAME_MAX_LENGTH)
+			name[used++] = *base;
+	name[used] = '\0';
+	if (!used)
+		strcpy(name, "guest");
+}
+
+/* ------------------------------------------------------------------------
+ * Signals
+ */
+
+static const int end_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+struct signals {
+	struct loop_source source;
+	struct machine *machine;
+};
+
+static void stop_for_a_while(struct machine *machine)
+{
+	term_suspend(&machine->term);
+	kill(getpid(), SIGSTOP);
+	/* here again after SIGCONT */
+	term_resume(&machine->term);
+}
+
+static void signal_ready(void *context, u32 events)
+{
+	struct signals *signals = context;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(signals->source.fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGTSTP)
+		stop_for_a_while(signals->machine);
+	else
+		machine_stop(signals->machine, STATUS_KILLED);
+}
+
+/* From here on these signals are events of the loop. */
+static int open_signals(struct signals *signals, struct machine *machine)
+{
+	sigset_t set;
+	size_t i;
+	int error;
+
+	sigemptyset(&set);
+	for (i = 0; i < ARRAY_SIZE(end_signals); i++)
+		sigaddset(&set, end_signals[i]);
+	sigaddset(&set, SIGTSTP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals->machine = machine;
+	signals->source.ready = signal_ready;
+	signals->source.context = signals;
+	signals->source.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	error = signals->source.fd < 0 ? -errno :
+		loop_add(&machine->loop, &signals->source, EPOLLIN);
+	if (error) {
+		report_error("cannot wait for signals: %s", strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	return STATUS_OK;
+}
+
+static int run(const struct machine_config *config)
+{
+	struct machine *machine = malloc(sizeof(*machine));
+	struct signals signals;
+	int status;
+
+	if (!machine) {
+		report_error("out of memory");
+		return STATUS_RESOURCE;
+	}
+	status = machine_create(machine, config);
+	if (status == STATUS_OK)
+		status = open_signals(&signals, machine);
+	if (status == STATUS_OK && config->stats && stats_init())
+		report_error("there is no /proc: --stats will not show memory");
+	if (status == STATUS_OK)
+		status = machine_open_terminal(machine);
+	if (status == STATUS_OK)
+		status = sandbox_enter();
+	if (status == STATUS_OK)
+		status = machine_run(machine);
+	if (machine->term_open)
+		term_close(&machine->term);
+	machine->term_open = false;
+	if (config->stats && machine->vm.run)
+		stats_report(machine);
+	machine_destroy(machine);
+	free(machine);
+	return status;
+}
+
+/**
+ * cmd_run() - the run subcommand
+ * @argc: arguments from "run" on
+ * @argv: likewise
+ *
+ * Return: the exit status: the guest's or one of enum status.
+ */
+int cmd_run(int argc, char **argv)
+{
+	struct machine_config config = {
+		.memory = DEFAULT_MEMORY,
+		.files.command_line = "",
+	};
+	char name[NAME_MAX_LENGTH + 1];
+	int status;
+
+	status = cmd_parse(&parser, argc, argv, &config);
+	if (status != STATUS_OK)
+		return status;
+	if (!config.name) {
+		default_name(config.files.image_path, name);
+		config.name = name;
+	}
+	status = image_open(&config.files);
+	if (status == STATUS_OK)
+		status = run(&config);
+	image_close(&config.files);
+	return status;
+}

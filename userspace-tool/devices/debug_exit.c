@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * debug_exit.c - port 0xf4: a guest ends the run with a status of its choice.
+ *
+ * The status is (value << 1) | 1, always odd, so that it cannot be taken for
+ * one of the command line's own; bit 7 of the value is lost, as a process has
+ * eight bits of status.
+ */
+#include "device.h"
+
+static u64 debug_exit_read(void *device, u64 offset, unsigned int bytes)
+{
+	(void)device;
+	(void)offset;
+	(void)bytes;
+	return 0;
+}
+
+static void debug_exit_write(void *device, u64 offset, unsigned int bytes,
+			     u64 value)
+{
+	struct device_env *env = device;
+
+	(void)offset;
+	(void)bytes;
+	env->request(env, REQUEST_EXIT, (int)((value << 1 | 1) & 0xff));
+}
+
+static const struct bus_ops debug_exit_ops = {
+	debug_exit_read, debug_exit_write
+};
+
+static int debug_exit_create(struct device *device, struct device_env *env)
+{
+	device->state = env;
+	return bus_add(env->ports, 0xf4, 1, "debug-exit", 1, &debug_exit_ops,
+		       env);
+}
+
+static void debug_exit_destroy(struct device *device)
+{
+	device->state = NULL;
+}
+
+const struct device_type debug_exit_device = {
+	.name = "debug-exit",
+	.help = "port 0xf4: a write of V ends the run with status (V << 1) | 1",
+	.create = debug_exit_create,
+	.destroy = debug_exit_destroy,
+};

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * table.c - the devices of the machine.  This list is all there is: nothing
+ * registers itself.
+ */
+#include "device.h"
+
+const struct device_type *const device_types[] = {
+	&pic_device,		/* first: the others raise its lines */
+	&pit_device,
+	&rtc_device,
+	&serial_device,
+	&i8042_device,
+	&debug_exit_device,
+	&post_device,
+	&pci_absent_device,
+};
+
+const unsigned int device_type_count = ARRAY_SIZE(device_types);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * loader.h - from an image file to a guest that is ready to run.
+ */
+#ifndef MINI_VM_LOADER_H
+#define MINI_VM_LOADER_H
+
+#include <linux/mini_vm.h>
+
+#include "../guest_mem.h"
+#include "../types.h"
+
+enum image_type {
+	IMAGE_AUTO,
+	IMAGE_BZIMAGE,
+	IMAGE_BOOT_SECTOR,
+	IMAGE_FLAT,
+};
+
+/**
+ * struct boot_files - what the user named on the command line
+ * @type:		IMAGE_AUTO until image_detect() has looked
+ * @image_path:		for messages
+ * @image_fd:		open for reading
+ * @image_size:		bytes
+ * @initrd_path:	NULL: none
+ * @initrd_fd:		open for reading, -1: none
+ * @initrd_size:	bytes
+ * @command_line:	for a kernel
+ */
+struct boot_files {
+	enum image_type type;
+	const char *image_path;
+	int image_fd;
+	u64 image_size;
+	const char *initrd_path;
+	int initrd_fd;
+	u64 initrd_size;
+	const char *command_line;
+};
+
+enum boot_mode { BOOT_REAL, BOOT_PROTECTED, BOOT_LONG };
+
+/**
+ * struct boot_state - how the first vCPU starts
+ * @mode:	CPU mode
+ * @rip:	instruction pointer
+ * @rsp:	stack pointer
+ * @rsi:	Linux: address of the boot parameters
+ * @rdx:	boot sector: drive number in DL
+ * @code:	real mode: code segment selector
+ * @data:	real mode: data and stack segment selectors
+ * @cr3:	long mode: page tables
+ * @gdt:	GPA of the GDT, in protected and long mode
+ * @gdt_limit:	its limit
+ */
+struct boot_state {
+	enum boot_mode mode;
+	u64 rip;
+	u64 rsp;
+	u64 rsi;
+	u64 rdx;
+	u16 code;
+	u16 data;
+	u64 cr3;
+	u64 gdt;
+	u16 gdt_limit;
+};
+
+/* Each reports its own errors, in one sentence, and gives an exit status. */
+int image_open(struct boot_files *files);
+void image_close(struct boot_files *files);
+int image_load(const struct boot_files *files, const struct guest_mem *mem,
+	       struct boot_state *state);
+int load_file(const char *path, int fd, u64 offset, u64 length,
+	      const struct guest_mem *mem, u64 gpa);
+
+int bzimage_load(const struct boot_files *files, const struct guest_mem *mem,
+		 struct boot_state *state);
+int boot_sector_load(const struct boot_files *files,
+		     const struct guest_mem *mem, struct boot_state *state);
+int flat_load(const struct boot_files *files, const struct guest_mem *mem,
+	      struct boot_state *state);
+
+void boot_registers(const struct boot_state *state, struct mvm_sregs *sregs,
+		    u64 *gpr, u64 *rip, u64 *rflags);
+
+#endif /* MINI_VM_LOADER_H */

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * machine.c - puts a virtual machine together, turns its event loop, resets it
+ * and takes it apart.
+ *
+ * A reset is a new beginning: the VM of the module, the devices and the
+ * guest's memory are made anew and the image is loaded again.  Only the memory
+ * mapping, the terminal and the open files stay.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+
+#include "devices/pic.h"
+#include "devices/serial.h"
+#include "machine.h"
+#include "report.h"
+
+static struct machine *machine_of(struct device_env *env)
+{
+	return (struct machine *)((char *)env - offsetof(struct machine, env));
+}
+
+/* ------------------------------------------------------------------------
+ * What devices may ask
+ */
+
+static u64 env_now(struct device_env *env)
+{
+	(void)env;
+	return loop_now();
+}
+
+static u64 env_wall(struct device_env *env)
+{
+	struct timespec now;
+
+	(void)env;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (u64)now.tv_sec * NSEC_PER_SEC + (u64)now.tv_nsec;
+}
+
+static void env_irq(struct device_env *env, unsigned int line, bool level)
+{
+	pic_set_irq(env->pic, line, level);
+}
+
+static void env_intr(struct device_env *env, bool level)
+{
+	struct machine *machine = machine_of(env);
+	int error = vm_set_intr(&machine->vm, level);
+
+	if (error) {
+		report_error("the kernel module refused an interrupt: %s",
+			     strerror(-error));
+		machine_stop(machine, STATUS_RESOURCE);
+	}
+}
+
+static void env_request(struct device_env *env, enum device_request request,
+			int status)
+{
+	struct machine *machine = machine_of(env);
+
+	if (request == REQUEST_EXIT)
+		machine_stop(machine, status);
+	else
+		machine->reset_wanted = true;
+}
+
+static void env_serial_out(struct device_env *env, u8 byte)
+{
+	term_put(&machine_of(env)->term, byte);
+}
+
+static void env_serial_wants(struct device_env *env)
+{
+	/* machine_run() pumps the terminal at each turn of the loop */
+	(void)env;
+}
+
+struct device_timer {
+	struct loop_timer timer;
+};
+
+static struct device_timer *env_timer_new(struct device_env *env,
+					  void (*fire)(void *opaque),
+					  void *opaque)
+{
+	struct device_timer *timer = malloc(sizeof(*timer));
+
+	if (timer && loop_timer_init(&timer->timer, &machine_of(env)->loop,
+				     fire, opaque)) {
+		free(timer);
+		return NULL;
+	}
+	return timer;
+}
+
+static void env_timer_set(struct device_timer *timer, u64 at)
+{
+	loop_timer_set(&timer->timer, at);
+}
+
+static void env_timer_free(struct device_timer *timer)
+{
+	if (!timer)
+		return;
+	loop_timer_close(&timer->timer);
+	free(timer);
+}
+
+static int create_devices(struct machine *machine)
+{
+	unsigned int i;
+
+	bus_init(&machine->ports, "port", 0x10000);
+	bus_init(&machine->mmio_bus, "MMIO", 0);
+	machine->env = (struct device_env) {
+		.ports = &machine->ports,
+		.mmio = &machine->mmio_bus,
+		.ram_low = machine->mem.low,
+		.ram_high = machine->mem.high,
+		.now = env_now,
+		.wall = env_wall,
+		.irq = env_irq,
+		.intr = env_intr,
+		.request = env_request,
+		.serial_out = env_serial_out,
+		.serial_wants = env_serial_wants,
+		.timer_new = env_timer_new,
+		.timer_set = env_timer_set,
+		.timer_free = env_timer_free,
+	};
+	for (i = 0; i < device_type_count; i++) {
+		struct device *device = &machine->devices[i];
+		int error;
+
+		device->type = device_types[i];
+		error = i < MACHINE_MAX_DEVICES ?
+			device->type->create(device, &machine->env) : -ENOSPC;
+		if (error) {
+			report_error("cannot make the device %s: %s",
+				     device_types[i]->name, strerror(-error));
+			return STATUS_RESOURCE;
+		}
+		machine->device_count++;
+	}
+	return STATUS_OK;
+}
+
+static void destroy_devices(struct machine *machine)
+{
+	while (machine->device_count) {
+		struct device *device =
+			&machine->devices[--machine->device_count];
+
+		device->type->destroy(device);
+	}
+	machine->env.pic = NULL;
+	machine->env.serial = NULL;
+}
+
+/* ------------------------------------------------------------------------
+ * The terminal
+ */
+
+static size_t term_room(void *context)
+{
+	struct machine *machine = context;
+
+	return machine->env.serial ? serial_room(machine->env.serial) : 0;
+}
+
+static void term_receive(void *context, const u8 *bytes, size_t count)
+{
+	struct machine *machine = context;
+
+	serial_receive(machine->env.serial, bytes, count);
+}
+
+static void term_send_break(void *context)
+{
+	struct machine *machine = context;
+
+	if (machine->env.serial)
+		serial_break(machine->env.serial);
+}
+
+static void term_quit(void *context)
+{
+	machine_stop(context, STATUS_KILLED);
+}
+
+static void term_failed(void *context, int error)
+{
+	if (error == EPIPE)
+		report_error("nobody reads standard output any more; the guest was ended");
+	else
+		report_error("cannot write the guest's output: %s; the guest was ended",
+			     strerror(error));
+	machine_stop(context, STATUS_RESOURCE);
+}
+
+/* ------------------------------------------------------------------------
+ * The machine
+ */
+
+/**
+ * machine_stop() - end the run after the present event
+ * @machine: the machine
+ * @status: exit status; the first one given stays
+ */
+void machine_stop(struct machine *machine, int status)
+{
+	if (machine->stopped)
+		return;
+	machine->stopped = true;
+	machine->status = status;
+}
+
+static void vcpu_ready(void *context, u32 events)
+{
+	(void)events;
+	vcpu_serve_exit(context);
+}
+
+static int start_vcpu(struct machine *machine, const struct boot_state *state)
+{
+	struct mvm_run *run = machine->vm.run;
+	struct mvm_sregs sregs;
+	int error;
+
+	error = vm_get_sregs(&machine->vm, &sregs);
+	if (!error) {
+		boot_registers(state, &sregs, run->gpr, &run->rip,
+			       &run->rflags);
+		error = vm_set_sregs(&machine->vm, &sregs);
+	}
+	if (error) {
+		report_error("the kernel module refused the guest's first registers: %s",
+			     strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	/* there is no exit to complete: begin at rip */
+	run->next_rip = run->rip;
+	run->action = MVM_ACTION_RETRY;
+	error = vm_start(&machine->vm);
+	if (error) {
+		report_error("the kernel module refused to run the guest: %s",
+			     strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	return STATUS_OK;
+}
+
+/* Make VM and devices, and let the vCPU begin with what was loaded. */
+static int power_on(struct machine *machine, const struct boot_state *state)
+{
+	int status, error;
+
+	status = vm_create(&machine->vm, machine->config->name, &machine->mem);
+	if (status != STATUS_OK)
+		return status;
+	if (machine->mem.high &&
+	    machine->vm.info.max_gpa < GPA_4G + machine->mem.high) {
+		report_error("this machine's CPU cannot give a guest so much memory; use less with --memory");
+		return STATUS_RESOURCE;
+	}
+	status = create_devices(machine);
+	if (status != STATUS_OK)
+		return status;
+	vcpu_init(machine);
+	machine->held = false;
+	machine->vcpu = (struct loop_source) {
+		.fd = machine->vm.vcpu,
+		.ready = vcpu_ready,
+		.context = machine,
+	};
+	error = loop_add(&machine->loop, &machine->vcpu, EPOLLIN);
+	if (error) {
+		report_error("cannot wait for the vCPU: %s", strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	machine->vcpu_added = true;
+	return start_vcpu(machine, state);
+}
+
+static void power_off(struct machine *machine)
+{
+	if (machine->vcpu_added)
+		loop_remove(&machine->loop, &machine->vcpu);
+	machine->vcpu_added = false;
+	destroy_devices(machine);
+	vm_destroy(&machine->vm);
+}
+
+static void reset(struct machine *machine)
+{
+	struct boot_state state;
+	int status;
+
+	machine->reset_wanted = false;
+	if (machine->config->reset_exits) {
+		machine_stop(machine, STATUS_RESET);
+		return;
+	}
+	power_off(machine);
+	if (guest_mem_clear(&machine->mem)) {
+		report_error("cannot clear the guest's memory for its reset: %s",
+			     strerror(errno));
+		machine_stop(machine, STATUS_RESOURCE);
+		return;
+	}
+	machine->resets++;
+	status = image_load(&machine->config->files, &machine->mem, &state);
+	if (status == STATUS_OK)
+		status = power_on(machine, &state);
+	if (status != STATUS_OK)
+		machine_stop(machine, status);
+}
+
+static int check_memory(u64 bytes)
+{
+	struct sysinfo host;
+	u64 total;
+
+	if (sysinfo(&host))
+		return STATUS_OK;
+	total = (u64)host.totalram * host.mem_unit;
+	if (bytes <= total)
+		return STATUS_OK;
+	report_error("the guest wants %llu MiB of memory and this machine has %llu MiB; use less with --memory",
+		     (unsigned long long)(bytes / MIB),
+		     (unsigned long long)(total / MIB));
+	return STATUS_RESOURCE;
+}
+
+/**
+ * machine_create() - make a machine that is ready to run
+ * @machine: to initialise
+ * @config: what the user asked for, its files open; must stay valid
+ *
+ * Return: STATUS_OK, or another status after a report; machine_destroy() is due
+ * in either case.
+ */
+int machine_create(struct machine *machine,
+		   const struct machine_config *config)
+{
+	struct boot_state state;
+	int status, error;
+
+	memset(machine, 0, sizeof(*machine));
+	machine->config = config;
+	machine->loop.epoll = -1;
+	machine->vm.device = -1;
+	machine->vm.fd = -1;
+	machine->vm.vcpu = -1;
+	status = check_memory(config->memory);
+	if (status != STATUS_OK)
+		return status;
+	error = guest_mem_create(&machine->mem, config->memory);
+	if (!error)
+		error = loop_init(&machine->loop);
+	if (error) {
+		report_error("cannot get %llu MiB of memory for the guest: %s; use less with --memory",
+			     (unsigned long long)(config->memory / MIB),
+			     strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	/* what is wrong with the image can be said without the module */
+	status = image_load(&config->files, &machine->mem, &state);
+	if (status == STATUS_OK)
+		status = vm_open_device(&machine->vm);
+	if (status == STATUS_OK)
+		status = power_on(machine, &state);
+	return status;
+}
+
+static const struct term_ops *term_ops_of(struct machine *machine)
+{
+	static struct term_ops ops = {
+		.room = term_room,
+		.receive = term_receive,
+		.send_break = term_send_break,
+		.quit = term_quit,
+		.failed = term_failed,
+	};
+
+	ops.context = machine;
+	return &ops;
+}
+
+/**
+ * machine_open_terminal() - connect the serial port to standard input and output
+ * @machine: the machine
+ *
+ * Return: STATUS_OK, or STATUS_RESOURCE after a report.
+ */
+int machine_open_terminal(struct machine *machine)
+{
+	int error = term_open(&machine->term, &machine->loop,
+			      term_ops_of(machine));
+
+	if (error) {
+		report_error("cannot use the terminal: %s", strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	machine->term_open = true;
+	return STATUS_OK;
+}
+
+/**
+ * machine_run() - turn the event loop until the run is over
+ * @machine: made by machine_create(), its terminal open
+ *
+ * Return: the exit status.
+ */
+int machine_run(struct machine *machine)
+{
+	while (!machine->stopped) {
+		int error = loop_wait(&machine->loop,
+				      term_timeout(&machine->term));
+
+		if (error < 0) {
+			report_error("the event loop failed: %s",
+				     strerror(-error));
+			machine_stop(machine, STATUS_RESOURCE);
+			break;
+		}
+		if (machine->reset_wanted && !machine->stopped)
+			reset(machine);
+		term_pump(&machine->term);
+		/* a vCPU that waited for the reader of its output */
+		if (machine->held && !machine->stopped)
+			vcpu_resume(machine);
+	}
+	return machine->status;
+}
+
+/**
+ * machine_destroy() - give everything back
+ * @machine: as machine_create() left it
+ */
+void machine_destroy(struct machine *machine)
+{
+	if (machine->term_open)
+		term_close(&machine->term);
+	machine->term_open = false;
+	power_off(machine);
+	vm_close_device(&machine->vm);
+	guest_mem_destroy(&machine->mem);
+	loop_close(&machine->loop);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sandbox.c - once everything is set up: no new privileges, and only the
+ * system calls of the event loop.
+ *
+ * A guest that takes over this process through a fault of a device model can
+ * then neither open files nor start programs nor reach the network.  Any other
+ * system call ends the process with a sentence and status 6.
+ */
+#include <errno.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/mini_vm.h>
+
+#include "report.h"
+#include "sandbox.h"
+
+static const int allowed[] = {
+	/* the loop */
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
+	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(restart_syscall),
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close),
+	/* timers, where the vDSO cannot answer */
+	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
+	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
+	/* a reset: load the image again, statistics */
+	SCMP_SYS(pread64), SCMP_SYS(lseek), SCMP_SYS(madvise),
+	/* malloc() */
+	SCMP_SYS(brk), SCMP_SYS(munmap),
+	/* signals and the end */
+	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(getpid), SCMP_SYS(gettid),
+	SCMP_SYS(exit), SCMP_SYS(exit_group),
+};
+
+static const unsigned long allowed_ioctls[] = {
+	MVM_CREATE_VM, MVM_SET_SLOT, MVM_CREATE_VCPU, MVM_RUN, MVM_KICK,
+	MVM_GET_SREGS, MVM_SET_SREGS, MVM_GET_CPUID, MVM_SET_LINE,
+	MVM_LAPIC_ACCESS, MVM_GET_STATS,
+	TCGETS, TCSETS, TCSETSW,
+};
+
+/* write(2) only: the process may be in any state. */
+static void say(const char *text)
+{
+	ssize_t written = write(STDERR_FILENO, text, strlen(text));
+
+	(void)written;
+}
+
+static void forbidden(int number, siginfo_t *info, void *context)
+{
+	char digits[16];
+	char *at = digits + sizeof(digits) - 1;
+	unsigned int call = (unsigned int)info->si_syscall;
+
+	(void)number;
+	(void)context;
+	*at = '\0';
+	do {
+		*--at = (char)('0' + call % 10);
+		call /= 10;
+	} while (call);
+	say("\r\nmini-vm: internal error: the system call ");
+	say(at);
+	say(" is not allowed while a guest runs; please report this\r\n");
+	exit(STATUS_RESOURCE);	/* gives the terminal back */
+}
+
+static int add_rules(scmp_filter_ctx filter)
+{
+	size_t i;
+	int error = 0;
+
+	for (i = 0; i < ARRAY_SIZE(allowed) && !error; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+	for (i = 0; i < ARRAY_SIZE(allowed_ioctls) && !error; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+					 SCMP_SYS(ioctl), 1,
+					 SCMP_A1(SCMP_CMP_EQ,
+						 allowed_ioctls[i]));
+	/* memory, but none that can be executed */
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+					 SCMP_SYS(mmap), 1,
+					 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC,
+						 0));
+	/* signals to this process alone: abort(), SIGSTOP after SIGTSTP */
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+					 SCMP_SYS(tgkill), 1,
+					 SCMP_A0(SCMP_CMP_EQ,
+						 (scmp_datum_t)getpid()));
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
+					 SCMP_SYS(kill), 1,
+					 SCMP_A0(SCMP_CMP_EQ,
+						 (scmp_datum_t)getpid()));
+	return error;
+}
+
+/* libc reads the time zone's file at its first use of the calendar. */
+static void load_time_zone(void)
+{
+	time_t zero = 0;
+	struct tm tm;
+
+	gmtime_r(&zero, &tm);
+}
+
+/**
+ * sandbox_enter() - give up everything but the event loop's system calls
+ *
+ * Return: STATUS_OK, or STATUS_RESOURCE after a report.
+ */
+int sandbox_enter(void)
+{
+	struct sigaction action = { .sa_flags = SA_SIGINFO };
+	scmp_filter_ctx filter;
+	int error;
+
+	load_time_zone();
+	action.sa_sigaction = forbidden;
+	sigaction(SIGSYS, &action, NULL);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
+		report_error("cannot give up privileges: %s", strerror(errno));
+		return STATUS_RESOURCE;
+	}
+	filter = seccomp_init(SCMP_ACT_TRAP);
+	if (!filter) {
+		report_error("cannot make a system-call filter");
+		return STATUS_RESOURCE;
+	}
+	error = add_rules(filter);
+	if (!error)
+		error = seccomp_load(filter);
+	seccomp_release(filter);
+	if (error) {
+		report_error("cannot set up the system-call filter: %s; the kernel needs CONFIG_SECCOMP_FILTER",
+			     strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	return STATUS_OK;
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vm.c - every ioctl of the module that the command line uses, one function
+ * each (see ../uapi/linux/mini_vm.h).
+ *
+ * Functions that can fail for reasons a person can mend report them; the rest
+ * return -errno.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "vm.h"
+
+#define DEFAULT_PHYS_BITS	36
+#define CPUID_PHYS_BITS		0x80000008
+
+static int report_open(int error)
+{
+	switch (error) {
+	case ENOENT:
+		report_error("there is no %s: the kernel module is not loaded; run 'modprobe mini_vm' as root, or 'mini-vm check' to learn why that fails",
+			     MVM_DEVICE_PATH);
+		break;
+	case EACCES:
+	case EPERM:
+		report_error("you may not use %s; run as root, or have an administrator give your group access",
+			     MVM_DEVICE_PATH);
+		break;
+	case ENODEV:
+	case ENXIO:
+		report_error("%s has no driver behind it; load the kernel module again",
+			     MVM_DEVICE_PATH);
+		break;
+	default:
+		report_error("cannot open %s: %s", MVM_DEVICE_PATH,
+			     strerror(error));
+		break;
+	}
+	return STATUS_MACHINE;
+}
+
+/**
+ * vm_open_device() - open the device and compare versions
+ * @vm: to initialise; device and info are filled in
+ *
+ * Return: STATUS_OK, or STATUS_MACHINE after a report.
+ */
+int vm_open_device(struct vm *vm)
+{
+	memset(vm, 0, sizeof(*vm));
+	vm->fd = -1;
+	vm->vcpu = -1;
+	vm->info.size = sizeof(vm->info);
+	vm->device = open(MVM_DEVICE_PATH, O_RDWR | O_CLOEXEC);
+	if (vm->device < 0)
+		return report_open(errno);
+	if (ioctl(vm->device, MVM_GET_INFO, &vm->info)) {
+		report_error("%s does not answer as the mini-vm module does (%s); load the module of this version",
+			     MVM_DEVICE_PATH, strerror(errno));
+		vm_close_device(vm);
+		return STATUS_MACHINE;
+	}
+	if (vm->info.abi_version != MVM_ABI_VERSION) {
+		report_error("the kernel module and this command differ: the module has ABI version %u, the command %u; install both from the same release",
+			     vm->info.abi_version, MVM_ABI_VERSION);
+		vm_close_device(vm);
+		return STATUS_MACHINE;
+	}
+	return STATUS_OK;
+}
+
+/**
+ * vm_close_device() - close the device
+ * @vm: opened by vm_open_device(); ignored when that failed
+ */
+void vm_close_device(struct vm *vm)
+{
+	if (vm->device >= 0)
+		close(vm->device);
+	vm->device = -1;
+}
+
+static int failed(const char *what)
+{
+	report_error("the kernel module refused to %s: %s", what,
+		     strerror(errno));
+	return STATUS_RESOURCE;
+}
+
+static int add_slots(struct vm *vm, const struct guest_mem *mem)
+{
+	unsigned int i;
+
+	for (i = 0; i < mem->count; i++) {
+		const struct guest_region *region = &mem->regions[i];
+		struct mvm_slot slot = {
+			.size = sizeof(slot),
+			.flags = region->readonly ? MVM_SLOT_READONLY : 0,
+			.slot = i,
+			.gpa = region->gpa,
+			.length = region->length,
+			.user_addr = (u64)(uintptr_t)region->host,
+		};
+
+		if (ioctl(vm->fd, MVM_SET_SLOT, &slot))
+			return failed("map the guest's memory");
+	}
+	return STATUS_OK;
+}
+
+/* MAXPHYADDR as the guest's CPUID tells it. */
+static unsigned int read_phys_bits(const struct vm *vm)
+{
+	struct mvm_cpuid_entry entries[MVM_CPUID_MAX];
+	struct mvm_cpuid table = {
+		.size = sizeof(table),
+		.count = MVM_CPUID_MAX,
+		.entries = (u64)(uintptr_t)entries,
+	};
+	unsigned int i;
+
+	memset(entries, 0, sizeof(entries));
+	if (ioctl(vm->vcpu, MVM_GET_CPUID, &table))
+		return DEFAULT_PHYS_BITS;
+	for (i = 0; i < table.count && i < MVM_CPUID_MAX; i++) {
+		unsigned int bits = entries[i].eax & 0xff;
+
+		if (entries[i].function == CPUID_PHYS_BITS && bits >= 32 &&
+		    bits <= 52)
+			return bits;
+	}
+	return DEFAULT_PHYS_BITS;
+}
+
+/**
+ * vm_create() - make a VM with the given memory and one vCPU
+ * @vm: the device is open
+ * @name: name of the VM, checked by the caller
+ * @mem: guest memory
+ *
+ * Return: STATUS_OK, or another status after a report.
+ */
+int vm_create(struct vm *vm, const char *name, const struct guest_mem *mem)
+{
+	struct mvm_create_vm create = { .size = sizeof(create) };
+	struct mvm_create_vcpu vcpu = { .size = sizeof(vcpu) };
+	void *run;
+	int status;
+
+	strncpy((char *)create.name, name, sizeof(create.name) - 1);
+	vm->fd = ioctl(vm->device, MVM_CREATE_VM, &create);
+	if (vm->fd < 0 && errno == ENOSPC) {
+		report_error("this machine already runs %u VMs, which is all the kernel module allows; stop one",
+			     vm->info.max_vms);
+		return STATUS_RESOURCE;
+	}
+	if (vm->fd < 0)
+		return failed("make a VM");
+	status = add_slots(vm, mem);
+	if (status != STATUS_OK)
+		goto destroy;
+
+	vm->vcpu = ioctl(vm->fd, MVM_CREATE_VCPU, &vcpu);
+	if (vm->vcpu < 0) {
+		status = failed("make a vCPU");
+		goto destroy;
+	}
+	if (vm->info.run_size < sizeof(struct mvm_run)) {
+		report_error("the kernel module's run page is too small; install module and command from the same release");
+		status = STATUS_MACHINE;
+		goto destroy;
+	}
+	run = mmap(NULL, vm->info.run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   vm->vcpu, 0);
+	if (run == MAP_FAILED) {
+		status = failed("map the run page");
+		goto destroy;
+	}
+	vm->run = run;
+	vm->phys_bits = read_phys_bits(vm);
+	return STATUS_OK;
+
+destroy:
+	vm_destroy(vm);
+	return status;
+}
+
+/**
+ * vm_destroy() - end the VM; its vCPU stops
+ * @vm: made by vm_create(), or without a VM
+ */
+void vm_destroy(struct vm *vm)
+{
+	if (vm->run)
+		munmap(vm->run, vm->info.run_size);
+	vm->run = NULL;
+	if (vm->vcpu >= 0)
+		close(vm->vcpu);
+	vm->vcpu = -1;
+	if (vm->fd >= 0)
+		close(vm->fd);
+	vm->fd = -1;
+}
+
+/**
+ * vm_get_sregs() - read the system registers
+ * @vm: the vCPU is stopped
+ * @sregs: out
+ *
+ * Return: 0 or -errno.
+ */
+int vm_get_sregs(const struct vm *vm, struct mvm_sregs *sregs)
+{
+	memset(sregs, 0, sizeof(*sregs));
+	sregs->size = sizeof(*sregs);
+	return ioctl(vm->vcpu, MVM_GET_SREGS, sregs) ? -errno : 0;
+}
+
+/**
+ * vm_set_sregs() - write the system registers
+ * @vm: the vCPU is stopped
+ * @sregs: new values
+ *
+ * Return: 0 or -errno.
+ */
+int vm_set_sregs(const struct vm *vm, struct mvm_sregs *sregs)
+{
+	sregs->size = sizeof(*sregs);
+	sregs->flags = 0;
+	return ioctl(vm->vcpu, MVM_SET_SREGS, sregs) ? -errno : 0;
+}
+
+/**
+ * vm_start() - let the vCPU run until its next exit
+ * @vm: the vCPU is stopped; the run page holds the answer to the last exit
+ *
+ * Return: 0 or -errno.
+ */
+int vm_start(const struct vm *vm)
+{
+	struct mvm_run_request request = {
+		.size = sizeof(request),
+		.flags = MVM_RUN_ASYNC,
+	};
+
+	return ioctl(vm->vcpu, MVM_RUN, &request) ? -errno : 0;
+}
+
+/**
+ * vm_set_intr() - drive the vCPU's INTR pin
+ * @vm: the vCPU may run
+ * @level: level of the pin
+ *
+ * Return: 0 or -errno.
+ */
+int vm_set_intr(const struct vm *vm, bool level)
+{
+	struct mvm_line line = {
+		.size = sizeof(line),
+		.line = MVM_LINE_INTR,
+		.level = level,
+	};
+
+	return ioctl(vm->vcpu, MVM_SET_LINE, &line) ? -errno : 0;
+}
+
+/**
+ * vm_lapic_read() - read a register of the local APIC
+ * @vm: the vCPU is stopped
+ * @offset: from the APIC's base, a multiple of 16
+ * @value: out
+ *
+ * Return: 0 or -errno.
+ */
+int vm_lapic_read(const struct vm *vm, u32 offset, u32 *value)
+{
+	struct mvm_lapic_access access = {
+		.size = sizeof(access),
+		.offset = offset,
+	};
+
+	if (ioctl(vm->vcpu, MVM_LAPIC_ACCESS, &access))
+		return -errno;
+	*value = access.value;
+	return 0;
+}
+
+/**
+ * vm_lapic_write() - write a register of the local APIC
+ * @vm: the vCPU is stopped
+ * @offset: from the APIC's base, a multiple of 16
+ * @value: what to write
+ *
+ * Return: 0 or -errno.
+ */
+int vm_lapic_write(const struct vm *vm, u32 offset, u32 value)
+{
+	struct mvm_lapic_access access = {
+		.size = sizeof(access),
+		.flags = MVM_LAPIC_WRITE,
+		.offset = offset,
+		.value = value,
+	};
+
+	return ioctl(vm->vcpu, MVM_LAPIC_ACCESS, &access) ? -errno : 0;
+}
+
+/**
+ * vm_get_stats() - read the module's counters
+ * @vm: the vCPU may run
+ * @stats: out
+ * @room: entries that fit
+ *
+ * Return: entries filled in; 0 when the module refuses.
+ */
+u32 vm_get_stats(const struct vm *vm, struct mvm_stat *stats, u32 room)
+{
+	struct mvm_stats request = {
+		.size = sizeof(request),
+		.count = room,
+		.entries = (u64)(uintptr_t)stats,
+	};
+
+	if (ioctl(vm->vcpu, MVM_GET_STATS, &request))
+		return 0;
+	return request.count < room ? request.count : room;
+}
