@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * caps.c - decide whether mini-vm can run on this CPU, and with which VMX
+ * controls.
+ *
+ * main.c calls both functions once, while the module loads.  The decision is
+ * pure; only vmx_read_capability_msrs() looks at the machine.
+ */
+#include <linux/bits.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#include <asm/fpu/xcr.h>
+#include <asm/msr.h>
+#include <asm/processor.h>
+#include <asm/special_insns.h>
+#include <asm/tsc.h>
+#include <asm/vmx.h>
+#include "caps.h"
+
+/* IA32_VMX_BASIC (SDM 3D A.1) */
+#define BASIC_32BIT_ADDRESSES	BIT_ULL(48)
+#define BASIC_MEMORY_TYPE(v)	(((v) >> 50) & 0xf)
+#define BASIC_INS_OUTS		BIT_ULL(54)
+#define BASIC_TRUE_CONTROLS	BIT_ULL(55)
+#define MEMORY_TYPE_WB		6
+
+/* IA32_VMX_EPT_VPID_CAP (SDM 3D A.10); its upper half is about INVVPID */
+#define CAP_INVVPID		BIT_ULL(32)
+#define CAP_INVVPID_SINGLE	BIT_ULL(41)
+#define CAP_INVVPID_ALL		BIT_ULL(42)
+
+#define CPUID_1_ECX_VMX		BIT(5)
+#define CR4_FRED		BIT_ULL(32)
+
+enum control_word { PIN, PROC, PROC2, EXIT, ENTRY, CONTROL_WORDS };
+
+/*
+ * Reserved bits that may be fixed to 1, and bits that are when the CPU has no
+ * TRUE capability MSRs (SDM 3D A.2: the default1 class).
+ */
+static const u32 default1[CONTROL_WORDS] = {
+	[PIN]	= PIN_BASED_ALWAYSON_WITHOUT_TRUE_MSR,
+	[PROC]	= CPU_BASED_ALWAYSON_WITHOUT_TRUE_MSR,
+	[EXIT]	= VM_EXIT_ALWAYSON_WITHOUT_TRUE_MSR,
+	[ENTRY]	= VM_ENTRY_ALWAYSON_WITHOUT_TRUE_MSR,
+};
+
+enum control_need {
+	ON,		/* set; refuse the CPU that cannot */
+	MAYBE,		/* set where the CPU can */
+	OFF,		/* clear; refuse the CPU that cannot */
+	LATER,		/* clear now, must be possible both ways */
+};
+
+/**
+ * struct control_rule - what mini-vm wants of one control
+ * @word:	which control word
+ * @need:	what is wanted
+ * @bit:	mask of the control
+ * @why:	the refusal, for people
+ */
+struct control_rule {
+	enum control_word word;
+	enum control_need need;
+	u32 bit;
+	const char *why;
+};
+
+/*
+ * The first rule that fails gives the reason, so what users of older CPUs need
+ * to read comes first.
+ */
+static const struct control_rule control_rules[] = {
+	{ PROC, ON, CPU_BASED_ACTIVATE_SECONDARY_CONTROLS,
+	  "the CPU has no EPT (no secondary VMX controls)" },
+	{ PROC2, ON, SECONDARY_EXEC_ENABLE_EPT, "the CPU has no EPT" },
+	{ PROC2, ON, SECONDARY_EXEC_UNRESTRICTED_GUEST,
+	  "the CPU has no unrestricted guests (real mode under EPT)" },
+	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_VPID },
+	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_RDTSCP },
+	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_INVPCID },
+	{ PROC2, MAYBE, SECONDARY_EXEC_WBINVD_EXITING },
+
+	{ PIN, ON, PIN_BASED_EXT_INTR_MASK,
+	  "the CPU cannot exit on external interrupts" },
+	{ PIN, ON, PIN_BASED_NMI_EXITING, "the CPU cannot exit on NMIs" },
+	{ PIN, ON, PIN_BASED_VIRTUAL_NMIS, "the CPU has no virtual NMIs" },
+	{ PIN, MAYBE, PIN_BASED_VMX_PREEMPTION_TIMER },
+
+	{ PROC, ON, CPU_BASED_HLT_EXITING, "the CPU cannot exit on HLT" },
+	{ PROC, ON, CPU_BASED_USE_TSC_OFFSETTING,
+	  "the CPU has no TSC offsetting" },
+	{ PROC, ON, CPU_BASED_MWAIT_EXITING, "the CPU cannot exit on MWAIT" },
+	{ PROC, ON, CPU_BASED_MONITOR_EXITING,
+	  "the CPU cannot exit on MONITOR" },
+	{ PROC, ON, CPU_BASED_RDPMC_EXITING, "the CPU cannot exit on RDPMC" },
+	{ PROC, ON, CPU_BASED_CR8_LOAD_EXITING,
+	  "the CPU cannot exit on MOV to CR8" },
+	{ PROC, ON, CPU_BASED_CR8_STORE_EXITING,
+	  "the CPU cannot exit on MOV from CR8" },
+	{ PROC, ON, CPU_BASED_MOV_DR_EXITING, "the CPU cannot exit on MOV DR" },
+	{ PROC, ON, CPU_BASED_UNCOND_IO_EXITING,
+	  "the CPU cannot exit on every I/O instruction" },
+	{ PROC, ON, CPU_BASED_USE_MSR_BITMAPS, "the CPU has no MSR bitmaps" },
+	{ PROC, OFF, CPU_BASED_CR3_LOAD_EXITING,
+	  "the CPU exits on every MOV to CR3" },
+	{ PROC, OFF, CPU_BASED_CR3_STORE_EXITING,
+	  "the CPU exits on every MOV from CR3" },
+	{ PROC, OFF, CPU_BASED_INVLPG_EXITING,
+	  "the CPU exits on every INVLPG" },
+	{ PROC, OFF, CPU_BASED_PAUSE_EXITING, "the CPU exits on every PAUSE" },
+	{ PROC, OFF, CPU_BASED_RDTSC_EXITING, "the CPU exits on every RDTSC" },
+	{ PROC, LATER, CPU_BASED_INTR_WINDOW_EXITING,
+	  "the CPU has no interrupt-window exiting" },
+	{ PROC, LATER, CPU_BASED_NMI_WINDOW_EXITING,
+	  "the CPU has no NMI-window exiting" },
+
+	{ EXIT, ON, VM_EXIT_HOST_ADDR_SPACE_SIZE,
+	  "the CPU cannot exit to 64-bit mode" },
+	{ EXIT, ON, VM_EXIT_SAVE_DEBUG_CONTROLS,
+	  "the CPU cannot save debug controls at VM exit" },
+	{ EXIT, ON, VM_EXIT_SAVE_IA32_EFER,
+	  "the CPU cannot save EFER at VM exit" },
+	{ EXIT, ON, VM_EXIT_LOAD_IA32_EFER,
+	  "the CPU cannot load EFER at VM exit" },
+	{ EXIT, ON, VM_EXIT_SAVE_IA32_PAT,
+	  "the CPU cannot save PAT at VM exit" },
+	{ EXIT, ON, VM_EXIT_LOAD_IA32_PAT,
+	  "the CPU cannot load PAT at VM exit" },
+	{ EXIT, MAYBE, VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL },
+	{ EXIT, OFF, VM_EXIT_ACK_INTR_ON_EXIT,
+	  "the CPU always acknowledges interrupts at VM exit" },
+
+	{ ENTRY, ON, VM_ENTRY_LOAD_DEBUG_CONTROLS,
+	  "the CPU cannot load debug controls at VM entry" },
+	{ ENTRY, ON, VM_ENTRY_LOAD_IA32_EFER,
+	  "the CPU cannot load EFER at VM entry" },
+	{ ENTRY, ON, VM_ENTRY_LOAD_IA32_PAT,
+	  "the CPU cannot load PAT at VM entry" },
+	{ ENTRY, MAYBE, VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL },
+	{ ENTRY, LATER, VM_ENTRY_IA32E_MODE,
+	  "the CPU cannot enter 64-bit guests" },
+};
+
+/*
+ * Capability MSRs of controls: a bit of the lower half that is 1 must be 1 in
+ * the control word, a bit of the upper half that is 0 must be 0 (SDM 3D A.3).
+ */
+static int choose_controls(const u64 allowed[CONTROL_WORDS],
+			   u32 chosen[CONTROL_WORDS], const char **why)
+{
+	u32 known[CONTROL_WORDS] = {};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(control_rules); i++) {
+		const struct control_rule *rule = &control_rules[i];
+		u32 must = lower_32_bits(allowed[rule->word]);
+		u32 may = upper_32_bits(allowed[rule->word]);
+
+		*why = rule->why;
+		if (rule->need == OFF || rule->need == LATER) {
+			if (must & rule->bit)
+				return -EOPNOTSUPP;
+		}
+		if (rule->need == ON || rule->need == LATER) {
+			if (!(may & rule->bit))
+				return -EOPNOTSUPP;
+		}
+		if (rule->need == ON || rule->need == MAYBE)
+			chosen[rule->word] |= rule->bit & may;
+		known[rule->word] |= rule->bit;
+	}
+
+	for (i = 0; i < CONTROL_WORDS; i++) {
+		u32 must = lower_32_bits(allowed[i]);
+
+		if (must & ~default1[i] & ~known[i]) {
+			*why = "the CPU forces a VMX control that mini-vm does not know";
+			return -EOPNOTSUPP;
+		}
+		chosen[i] |= must;
+	}
+	return 0;
+}
+
+/* Is VMX there and free to use, before any capability MSR means something? */
+static int check_platform(const struct vmx_capability_msrs *raw,
+			  const char **why)
+{
+	if (!raw->vmx) {
+		*why = "the CPU has no VMX, or a hypervisor below hides it";
+		return -ENODEV;
+	}
+	/* VMXON would fault (SDM 3C 24.7); the kernel locks it at boot. */
+	if (!(raw->feature_control & FEAT_CTL_LOCKED)) {
+		*why = "the firmware has not decided about VMX (IA32_FEATURE_CONTROL is not locked)";
+		return -EACCES;
+	}
+	if (!(raw->feature_control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
+		*why = "the firmware has switched VMX off; look for \"VT-x\" or \"virtualization\" in its set-up";
+		return -EACCES;
+	}
+	if (raw->fred) {
+		*why = "the kernel uses FRED, which mini-vm does not support yet";
+		return -EOPNOTSUPP;
+	}
+	if (raw->tsc_unstable || !raw->tsc_khz) {
+		*why = "the CPU has no stable TSC of known frequency";
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int check_basics(const struct vmx_capability_msrs *raw,
+			const char **why)
+{
+	u32 size = vmx_basic_vmcs_size(raw->basic);
+
+	if (!size || size > 4096) {
+		*why = "the CPU has a VMCS that is larger than a page";
+		return -EOPNOTSUPP;
+	}
+	if (raw->basic & BASIC_32BIT_ADDRESSES) {
+		*why = "the CPU needs VMX structures below 4 GiB";
+		return -EOPNOTSUPP;
+	}
+	if (BASIC_MEMORY_TYPE(raw->basic) != MEMORY_TYPE_WB) {
+		*why = "the CPU cannot keep a VMCS in write-back memory";
+		return -EOPNOTSUPP;
+	}
+	if (!(raw->basic & BASIC_INS_OUTS)) {
+		*why = "the CPU does not report the operands of INS and OUTS";
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* After choose_controls(): EPT and unrestricted guest are there. */
+static int check_features(const struct vmx_capability_msrs *raw,
+			  const char **why)
+{
+	if (!(raw->ept_vpid & VMX_EPT_PAGE_WALK_4_BIT)) {
+		*why = "the CPU has no EPT with four levels";
+		return -EOPNOTSUPP;
+	}
+	if (!(raw->ept_vpid & VMX_EPTP_WB_BIT)) {
+		*why = "the CPU cannot walk the EPT in write-back memory";
+		return -EOPNOTSUPP;
+	}
+	if (!(raw->ept_vpid & VMX_EPT_INVEPT_BIT) ||
+	    !(raw->ept_vpid & VMX_EPT_EXTENT_CONTEXT_BIT)) {
+		*why = "the CPU cannot flush one EPT (single-context INVEPT)";
+		return -EOPNOTSUPP;
+	}
+	/* A CPU with unrestricted guests has it (SDM 3D A.6). */
+	if (!(raw->misc & VMX_MISC_SAVE_EFER_LMA)) {
+		*why = "the CPU does not save the guest's long mode at VM exit";
+		return -EOPNOTSUPP;
+	}
+	/* PE and PG are free in an unrestricted guest (SDM 3C 24.8). */
+	if (raw->cr0_fixed0 & ~(u64)(X86_CR0_PE | X86_CR0_NE | X86_CR0_PG)) {
+		*why = "the CPU fixes a bit of CR0 that mini-vm does not know";
+		return -EOPNOTSUPP;
+	}
+	if (raw->cr4_fixed0 & ~(u64)X86_CR4_VMXE) {
+		*why = "the CPU fixes a bit of CR4 that mini-vm does not know";
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static void fill_controls(const struct vmx_capability_msrs *raw,
+			  const u32 chosen[CONTROL_WORDS],
+			  struct mvm_caps *caps)
+{
+	caps->pin = chosen[PIN];
+	caps->proc = chosen[PROC];
+	caps->proc2 = chosen[PROC2];
+	caps->exit = chosen[EXIT];
+	caps->entry = chosen[ENTRY];
+
+	caps->preemption_timer = caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER;
+	caps->preemption_shift = vmx_misc_preemption_timer_rate(raw->misc);
+	caps->rdtscp = caps->proc2 & SECONDARY_EXEC_ENABLE_RDTSCP;
+	caps->invpcid = caps->proc2 & SECONDARY_EXEC_ENABLE_INVPCID;
+	caps->wbinvd_exit = caps->proc2 & SECONDARY_EXEC_WBINVD_EXITING;
+
+	/* Loading it on one side only would leave the guest's on the other. */
+	caps->perf_global_ctrl = raw->perf_global_ctrl &&
+		(caps->exit & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL) &&
+		(caps->entry & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL);
+	if (!caps->perf_global_ctrl) {
+		caps->exit &= ~VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL;
+		caps->entry &= ~VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL;
+	}
+
+	/* A VPID that cannot be flushed is worse than none. */
+	if (raw->ept_vpid & CAP_INVVPID) {
+		caps->invvpid_single = raw->ept_vpid & CAP_INVVPID_SINGLE;
+		caps->vpid = (caps->proc2 & SECONDARY_EXEC_ENABLE_VPID) &&
+			     (raw->ept_vpid &
+			      (CAP_INVVPID_SINGLE | CAP_INVVPID_ALL));
+	}
+	if (!caps->vpid)
+		caps->proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
+}
+
+/* XCR0 bits for guests: x87, SSE, AVX, AVX-512; no MPX, PKRU, CET or AMX. */
+static void fill_xsave(const struct vmx_capability_msrs *raw,
+		       struct mvm_caps *caps)
+{
+	u64 mask = raw->xcr0 & (XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM |
+				XFEATURE_MASK_AVX512);
+
+	caps->mxcsr_mask = raw->mxcsr_mask;
+	if ((mask & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE)
+		return;
+	/* AVX-512 comes with AVX, and whole (SDM 1 13.3). */
+	if (!(mask & XFEATURE_MASK_YMM) ||
+	    (mask & XFEATURE_MASK_AVX512) != XFEATURE_MASK_AVX512)
+		mask &= ~XFEATURE_MASK_AVX512;
+
+	caps->xsave = true;
+	caps->xcr0_mask = mask;
+}
+
+/**
+ * mvm_caps_negotiate() - choose the VMX controls
+ * @raw: what the CPU offers
+ * @caps: out: what mini-vm uses; undefined after an error
+ * @why: out: the reason of a refusal, for people
+ *
+ * Pure.  Returns 0, -ENODEV (no VMX), -EACCES (the firmware keeps VMX off) or
+ * -EOPNOTSUPP (a feature is missing).
+ */
+int mvm_caps_negotiate(const struct vmx_capability_msrs *raw,
+		       struct mvm_caps *caps, const char **why)
+{
+	const u64 allowed[CONTROL_WORDS] = {
+		[PIN] = raw->pin,
+		[PROC] = raw->proc,
+		[PROC2] = raw->proc2,
+		[EXIT] = raw->exit,
+		[ENTRY] = raw->entry,
+	};
+	u32 chosen[CONTROL_WORDS] = {};
+	int ret;
+
+	memset(caps, 0, sizeof(*caps));
+	ret = check_platform(raw, why);
+	if (!ret)
+		ret = check_basics(raw, why);
+	if (!ret)
+		ret = choose_controls(allowed, chosen, why);
+	if (!ret)
+		ret = check_features(raw, why);
+	if (ret)
+		return ret;
+
+	*why = NULL;
+	caps->vmcs_revision = vmx_basic_vmcs_revision_id(raw->basic);
+	caps->vmcs_size = vmx_basic_vmcs_size(raw->basic);
+	caps->cr0_fixed0 = raw->cr0_fixed0 & X86_CR0_NE;
+	caps->cr4_fixed0 = raw->cr4_fixed0;
+	caps->cr4_fixed1 = raw->cr4_fixed1;
+	fill_controls(raw, chosen, caps);
+	caps->invept_all = raw->ept_vpid & VMX_EPT_EXTENT_GLOBAL_BIT;
+	caps->ept_2m = raw->ept_vpid & VMX_EPT_2MB_PAGE_BIT;
+	caps->ept_1g = raw->ept_vpid & VMX_EPT_1GB_PAGE_BIT;
+	caps->ept_ad = raw->ept_vpid & VMX_EPT_AD_BIT;
+	caps->ept_exec_only = raw->ept_vpid & VMX_EPT_EXECUTE_ONLY_BIT;
+	caps->pt_in_vmx = raw->misc & MSR_IA32_VMX_MISC_INTEL_PT;
+	fill_xsave(raw, caps);
+	caps->tsc_khz = raw->tsc_khz;
+	/* CPUID.15H:ECX gives the crystal in Hz, in 32 bits. */
+	caps->timer_ratio = 1;
+	while ((u64)caps->tsc_khz * 1000 / caps->timer_ratio > U32_MAX)
+		caps->timer_ratio *= 2;
+	return 0;
+}
+
+/* The FXSAVE image names the MXCSR bits that exist; 0: the first SSE CPUs'. */
+static u32 read_mxcsr_mask(void)
+{
+	struct fxregs_state *image __aligned(16);
+	u8 buffer[sizeof(*image) + 15];
+
+	image = PTR_ALIGN((void *)buffer, 16);
+	kernel_fpu_begin();
+	asm volatile("fxsave %0" : "=m"(*image));
+	kernel_fpu_end();
+	return image->mxcsr_mask ?: 0xffbf;
+}
+
+static void read_control_msrs(struct vmx_capability_msrs *raw)
+{
+	bool true_msrs;
+
+	rdmsrl(MSR_IA32_VMX_BASIC, raw->basic);
+	true_msrs = raw->basic & BASIC_TRUE_CONTROLS;
+	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_PINBASED_CTLS :
+			   MSR_IA32_VMX_PINBASED_CTLS, raw->pin);
+	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_PROCBASED_CTLS :
+			   MSR_IA32_VMX_PROCBASED_CTLS, raw->proc);
+	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_EXIT_CTLS :
+			   MSR_IA32_VMX_EXIT_CTLS, raw->exit);
+	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_ENTRY_CTLS :
+			   MSR_IA32_VMX_ENTRY_CTLS, raw->entry);
+	rdmsrl(MSR_IA32_VMX_MISC, raw->misc);
+	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, raw->cr0_fixed0);
+	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, raw->cr0_fixed1);
+	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, raw->cr4_fixed0);
+	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, raw->cr4_fixed1);
+	/* These two exist only with what they describe (SDM 3D A.3.3, A.10). */
+	if (upper_32_bits(raw->proc) & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
+		rdmsrl(MSR_IA32_VMX_PROCBASED_CTLS2, raw->proc2);
+	if (upper_32_bits(raw->proc2) & (SECONDARY_EXEC_ENABLE_EPT |
+					 SECONDARY_EXEC_ENABLE_VPID))
+		rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, raw->ept_vpid);
+}
+
+/**
+ * vmx_read_capability_msrs() - read the facts of the CPU this runs on
+ * @raw: out
+ *
+ * Process context.
+ */
+void vmx_read_capability_msrs(struct vmx_capability_msrs *raw)
+{
+	u64 value;
+
+	memset(raw, 0, sizeof(*raw));
+	/* Not boot_cpu_has(): the kernel hides a VMX that firmware locked. */
+	raw->vmx = cpuid_ecx(1) & CPUID_1_ECX_VMX;
+	if (!raw->vmx)
+		return;
+	rdmsrl(MSR_IA32_FEAT_CTL, raw->feature_control);
+	raw->fred = __read_cr4() & CR4_FRED;
+	raw->tsc_unstable = check_tsc_unstable();
+	raw->tsc_khz = tsc_khz;
+	raw->mxcsr_mask = read_mxcsr_mask();
+	read_control_msrs(raw);
+
+	/* An emulator may have the control and lack the MSR. */
+	raw->perf_global_ctrl = !rdmsrl_safe(MSR_CORE_PERF_GLOBAL_CTRL, &value);
+	if (boot_cpu_has(X86_FEATURE_OSXSAVE))
+		raw->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * caps.h - what this CPU's VMX can do, and the control words that mini-vm
+ * chooses from it.  Negotiation is pure: main.c reads the raw values once when
+ * the module loads, mvm_caps_negotiate() decides, everything else reads
+ * mvm_caps.
+ */
+#ifndef MVM_CAPS_H
+#define MVM_CAPS_H
+
+#include <linux/types.h>
+
+/**
+ * struct vmx_capability_msrs - the raw facts (SDM 3D appendix A)
+ * @vmx:		CPUID.1:ECX.VMX
+ * @fred:		CR4.FRED is set
+ * @tsc_unstable:	the kernel does not trust the TSC
+ * @perf_global_ctrl:	the CPU has IA32_PERF_GLOBAL_CTRL
+ * @feature_control:	IA32_FEATURE_CONTROL
+ * @basic:		IA32_VMX_BASIC
+ * @pin:		IA32_VMX_[TRUE_]PINBASED_CTLS
+ * @proc:		IA32_VMX_[TRUE_]PROCBASED_CTLS
+ * @proc2:		IA32_VMX_PROCBASED_CTLS2, 0 when the CPU has none
+ * @exit:		IA32_VMX_[TRUE_]EXIT_CTLS
+ * @entry:		IA32_VMX_[TRUE_]ENTRY_CTLS
+ * @misc:		IA32_VMX_MISC
+ * @ept_vpid:		IA32_VMX_EPT_VPID_CAP, 0 when the CPU has none
+ * @cr0_fixed0:		IA32_VMX_CR0_FIXED0: bits that must be 1
+ * @cr0_fixed1:		IA32_VMX_CR0_FIXED1: bits that may be 1
+ * @cr4_fixed0:		IA32_VMX_CR4_FIXED0
+ * @cr4_fixed1:		IA32_VMX_CR4_FIXED1
+ * @xcr0:		the host's XCR0, 0 without XSAVE
+ * @tsc_khz:		frequency of the TSC
+ * @mxcsr_mask:		MXCSR bits that the CPU has
+ *
+ * The TRUE variants are taken when bit 55 of @basic is set.
+ */
+struct vmx_capability_msrs {
+	bool vmx;
+	bool fred;
+	bool tsc_unstable;
+	bool perf_global_ctrl;
+	u64 feature_control;
+	u64 basic;
+	u64 pin;
+	u64 proc;
+	u64 proc2;
+	u64 exit;
+	u64 entry;
+	u64 misc;
+	u64 ept_vpid;
+	u64 cr0_fixed0;
+	u64 cr0_fixed1;
+	u64 cr4_fixed0;
+	u64 cr4_fixed1;
+	u64 xcr0;
+	u32 tsc_khz;
+	u32 mxcsr_mask;
+};
+
+/**
+ * struct mvm_caps - what was negotiated
+ * @vmcs_revision:	first word of a VMXON region and of a VMCS
+ * @vmcs_size:		bytes of either, at most 4096
+ * @pin:		pin-based controls, ready for the VMCS
+ * @proc:		primary processor-based controls; interrupt-window and
+ *			NMI-window exiting are off and may be set
+ * @proc2:		secondary processor-based controls
+ * @exit:		VM-exit controls
+ * @entry:		VM-entry controls; "IA-32e mode guest" is off and may be
+ *			set
+ * @cr0_fixed0:		CR0 bits that must be 1 in the guest: NE; PE and PG are
+ *			free (unrestricted guest)
+ * @cr4_fixed0:		CR4 bits that must be 1 in VMX operation: VMXE
+ * @cr4_fixed1:		CR4 bits that may be 1 in VMX operation
+ * @preemption_timer:	the VMX-preemption timer is on in @pin
+ * @preemption_shift:	it counts down once every 2^shift TSC ticks
+ * @vpid:		VPIDs are on in @proc2
+ * @invvpid_single:	INVVPID of one VPID works; if not but @vpid: INVVPID_ALL
+ * @invept_all:		INVEPT of all contexts works; single context always does
+ * @ept_2m:		EPT maps 2 MiB pages
+ * @ept_1g:		EPT maps 1 GiB pages
+ * @ept_ad:		EPT has accessed and dirty flags
+ * @ept_exec_only:	EPT entries may be execute-only
+ * @rdtscp:		RDTSCP (and RDPID) work in the guest
+ * @invpcid:		INVPCID works in the guest
+ * @wbinvd_exit:	WBINVD exits
+ * @perf_global_ctrl:	IA32_PERF_GLOBAL_CTRL is switched by entry and exit
+ * @pt_in_vmx:		Intel PT may trace while VMX is on; without it VMXON
+ *			stops a trace (SDM 3C 33.5)
+ * @xsave:		the host uses XSAVE
+ * @xcr0_mask:		XCR0 bits a guest may set, 0 without XSAVE
+ * @mxcsr_mask:		MXCSR bits a guest may set
+ * @tsc_khz:		frequency of the TSC
+ * @timer_ratio:	TSC ticks per tick of the APIC timer before its divider,
+ *			which is the crystal of CPUID leaf 0x15: 1, 2 or 4
+ */
+struct mvm_caps {
+	u32 vmcs_revision;
+	u32 vmcs_size;
+	u32 pin;
+	u32 proc;
+	u32 proc2;
+	u32 exit;
+	u32 entry;
+	u64 cr0_fixed0;
+	u64 cr4_fixed0;
+	u64 cr4_fixed1;
+	bool preemption_timer;
+	u8 preemption_shift;
+	bool vpid;
+	bool invvpid_single;
+	bool invept_all;
+	bool ept_2m;
+	bool ept_1g;
+	bool ept_ad;
+	bool ept_exec_only;
+	bool rdtscp;
+	bool invpcid;
+	bool wbinvd_exit;
+	bool perf_global_ctrl;
+	bool pt_in_vmx;
+	bool xsave;
+	u64 xcr0_mask;
+	u32 mxcsr_mask;
+	u32 tsc_khz;
+	u32 timer_ratio;
+};
+
+/* This machine's; written once while the module loads. */
+extern struct mvm_caps mvm_caps;
+
+void vmx_read_capability_msrs(struct vmx_capability_msrs *raw);
+int mvm_caps_negotiate(const struct vmx_capability_msrs *raw,
+		       struct mvm_caps *caps, const char **why);
+
+/* Frequency of the APIC timer before its divider, in Hz; fits 32 bits. */
+static inline u32 mvm_caps_timer_hz(const struct mvm_caps *caps)
+{
+	return (u64)caps->tsc_khz * 1000 / caps->timer_ratio;
+}
+
+#endif /* MVM_CAPS_H */

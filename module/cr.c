@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cr.c - writes of the guest's control registers that VMX does not let through,
+ * and the PAE page-directory pointers that some of them load.
+ *
+ * exits.c calls it for intercepted MOVs, state.c and vmcs.c to set registers,
+ * run.c outside the window.
+ */
+#include <linux/kthread.h>
+#include <linux/sched/mm.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+#include <asm/vmx.h>
+#include "caps.h"
+#include "cpuid.h"
+#include "cr.h"
+#include "memory.h"
+#include "msr.h"
+#include "state.h"
+#include "vcpu.h"
+#include "vm.h"
+#include "vmx_ops.h"
+
+/* Writes of the others have no effect in the lower half, #GP in the upper one. */
+#define CR0_DEFINED	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \
+			 X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | \
+			 X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
+#define CR0_CACHE	(X86_CR0_CD | X86_CR0_NW)
+
+/* Access rights: type and L (SDM 3C 25.4.1); a busy 16-bit TSS */
+#define ACCESS_TYPE	0xf
+#define ACCESS_L	BIT(13)
+#define TYPE_TSS16	3
+
+/* A page-directory pointer: bits that must be 0 (SDM 3A table 4-8) */
+#define PDPTE_PRESENT	BIT_ULL(0)
+#define PDPTE_RESERVED	(GENMASK_ULL(2, 1) | GENMASK_ULL(8, 5))
+#define PDPT_ADDRESS	GENMASK_ULL(31, 5)
+
+/* Does @cr0 with the others mean PAE paging (SDM 3A 4.1.1)? */
+static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
+{
+	return cr0 & X86_CR0_PG && cr4 & X86_CR4_PAE && !(efer & EFER_LME);
+}
+
+/**
+ * mvm_cr0_check() - is a MOV to CR0 legal (SDM 2B MOV, SDM 3A 4.1.2)
+ * @old: CR0 before
+ * @new: what the guest writes
+ * @cr4: CR4
+ * @efer: EFER
+ * @cs_l: CS.L is set
+ * @tss16: TR holds a 16-bit TSS
+ *
+ * Pure.
+ */
+bool mvm_cr0_check(u64 old, u64 new, u64 cr4, u64 efer, bool cs_l, bool tss16)
+{
+	if (new >> 32)
+		return false;
+	if (new & X86_CR0_PG && !(new & X86_CR0_PE))
+		return false;
+	if (new & X86_CR0_NW && !(new & X86_CR0_CD))
+		return false;
+	if (!((old ^ new) & X86_CR0_PG))
+		return true;
+	if (!(new & X86_CR0_PG))	/* not with PCIDs nor in 64-bit mode */
+		return !(cr4 & X86_CR4_PCIDE) && !(efer & EFER_LMA && cs_l);
+	if (!(efer & EFER_LME))
+		return true;
+	/* Long mode begins. */
+	return cr4 & X86_CR4_PAE && !cs_l && !tss16;
+}
+
+/**
+ * mvm_cr4_check() - is a MOV to CR4 legal (SDM 2B MOV, SDM 3A 4.1.2)
+ * @old: CR4 before
+ * @new: what the guest writes
+ * @allowed: bits that exist: mvm_cpuid_cr4_allowed()
+ * @cr3: CR3
+ * @efer: EFER
+ *
+ * Pure.
+ */
+bool mvm_cr4_check(u64 old, u64 new, u64 allowed, u64 cr3, u64 efer)
+{
+	if (new & ~allowed)
+		return false;
+	if (efer & EFER_LMA && !(new & X86_CR4_PAE))
+		return false;
+	if (new & ~old & X86_CR4_PCIDE)
+		return efer & EFER_LMA && !(cr3 & 0xfff);
+	return true;
+}
+
+/**
+ * mvm_cr_valid() - may control registers have these values together (SDM 3C
+ *		    27.3.1.1)
+ * @cr0: CR0
+ * @cr3: CR3
+ * @cr4: CR4
+ * @efer: EFER
+ * @table: the vCPU's CPUID
+ *
+ * Pure.
+ */
+bool mvm_cr_valid(u64 cr0, u64 cr3, u64 cr4, u64 efer,
+		  const struct mvm_cpuid_table *table)
+{
+	bool long_mode = efer & EFER_LME && cr0 & X86_CR0_PG;
+
+	if (cr0 & ~(u64)CR0_DEFINED || (cr0 & X86_CR0_PG && !(cr0 & X86_CR0_PE)) ||
+	    (cr0 & X86_CR0_NW && !(cr0 & X86_CR0_CD)))
+		return false;
+	if (cr3 >> mvm_cpuid_phys_bits(table))
+		return false;
+	if (cr4 & ~mvm_cpuid_cr4_allowed(table) ||
+	    efer & ~mvm_cpuid_efer_allowed(table))
+		return false;
+	if (!(efer & EFER_LMA) != !long_mode)
+		return false;
+	if (long_mode)
+		return cr4 & X86_CR4_PAE;
+	return !(cr4 & X86_CR4_PCIDE);
+}
+
+/**
+ * mvm_pdpte_valid() - are the reserved bits of a page-directory pointer 0
+ * @pdpte: PAE page-directory-pointer-table entry
+ * @phys_bits: width of a guest-physical address
+ *
+ * Pure.
+ */
+bool mvm_pdpte_valid(u64 pdpte, unsigned int phys_bits)
+{
+	return !(pdpte & PDPTE_PRESENT) ||
+	       !(pdpte & (PDPTE_RESERVED | GENMASK_ULL(63, phys_bits)));
+}
+
+/* CR0 as the guest sees it; the owned bits are in the shadow. */
+u64 mvm_guest_cr0(void)
+{
+	u64 mask = vmcs_read_natural(VMCS_CR0_MASK);
+
+	return (vmcs_read_natural(VMCS_GUEST_CR0) & ~mask) |
+	       (vmcs_read_natural(VMCS_CR0_SHADOW) & mask);
+}
+
+/* Likewise CR4. */
+u64 mvm_guest_cr4(void)
+{
+	u64 mask = vmcs_read_natural(VMCS_CR4_MASK);
+
+	return (vmcs_read_natural(VMCS_GUEST_CR4) & ~mask) |
+	       (vmcs_read_natural(VMCS_CR4_SHADOW) & mask);
+}
+
+static void put_cr0(u64 cr0)
+{
+	vmcs_write_natural(VMCS_GUEST_CR0,
+			   (cr0 & ~(u64)CR0_CACHE) | mvm_caps.cr0_fixed0);
+	vmcs_write_natural(VMCS_CR0_SHADOW, cr0);
+}
+
+static void put_cr4(u64 cr4)
+{
+	vmcs_write_natural(VMCS_GUEST_CR4,
+			   cr4 | X86_CR4_MCE | mvm_caps.cr4_fixed0);
+	vmcs_write_natural(VMCS_CR4_SHADOW, cr4);
+}
+
+/**
+ * mvm_cr_write_masks() - who owns which bits of CR0 and CR4
+ * @vcpu: vCPU with a VMCS access window
+ *
+ * After the CPUID table was set: it says which bits of CR4 there are.
+ */
+void mvm_cr_write_masks(struct mvm_vcpu *vcpu)
+{
+	u64 cr4 = mvm_guest_cr4();
+
+	vmcs_write_natural(VMCS_CR0_MASK, CR0_CACHE | mvm_caps.cr0_fixed0);
+	vmcs_write_natural(VMCS_CR4_MASK,
+			   ~mvm_cpuid_cr4_allowed(&vcpu->cpuid) | X86_CR4_MCE |
+			   X86_CR4_OSXSAVE | mvm_caps.cr4_fixed0);
+	put_cr4(cr4);
+}
+
+/* Enter or leave long mode together with CR0.PG. */
+static void put_long_mode(u64 cr0, u64 efer)
+{
+	u32 controls = vmcs_read32(VMCS_ENTRY_CONTROLS);
+
+	if (efer & EFER_LME && cr0 & X86_CR0_PG) {
+		efer |= EFER_LMA;
+		controls |= VM_ENTRY_IA32E_MODE;
+	} else {
+		efer &= ~EFER_LMA;
+		controls &= ~VM_ENTRY_IA32E_MODE;
+	}
+	vmcs_write64(VMCS_GUEST_EFER, efer);
+	vmcs_write32(VMCS_ENTRY_CONTROLS, controls);
+}
+
+/**
+ * mvm_set_guest_crs() - set the control registers, whatever they were
+ * @vcpu: vCPU with a VMCS access window
+ * @cr0: as the guest sees it
+ * @cr3: value
+ * @cr4: as the guest sees it
+ * @efer: value; LMA follows from LME and PG
+ *
+ * The caller has checked them with mvm_cr_valid().  In PAE paging the thread
+ * loads the page-directory pointers before it enters the guest.
+ */
+void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4,
+		       u64 efer)
+{
+	put_cr0(cr0 | X86_CR0_ET);
+	put_cr4(cr4);
+	vmcs_write_natural(VMCS_GUEST_CR3, cr3);
+	put_long_mode(cr0, efer);
+	mvm_msr_update_swaps(vcpu, efer);
+	mvm_state_refresh_cpuid(vcpu);
+
+	vcpu->cr.valid = false;
+	vcpu->cr.flush = true;
+	vcpu->cr.cr3 = cr3;
+	vcpu->cr.need_pdptes = pae_paging(cr0, cr4, efer);
+	vcpu->cr.write_pdptes = vcpu->cr.need_pdptes;
+}
+
+static void write_pdptes(const u64 pdpte[4])
+{
+	vmcs_write64(VMCS_GUEST_PDPTE0, pdpte[0]);
+	vmcs_write64(VMCS_GUEST_PDPTE1, pdpte[1]);
+	vmcs_write64(VMCS_GUEST_PDPTE2, pdpte[2]);
+	vmcs_write64(VMCS_GUEST_PDPTE3, pdpte[3]);
+}
+
+/*
+ * The instruction loads the page-directory pointers (SDM 3A 4.4.1).  VM entry
+ * takes them from the VMCS, not from memory (SDM 3C 27.3.2.4), so they are read
+ * here; but guest memory is out of reach in a window.  The first time, ask for
+ * them; when the instruction comes again they are there.
+ */
+static int load_pdptes(struct mvm_vcpu *vcpu)
+{
+	unsigned int bits = mvm_cpuid_phys_bits(&vcpu->cpuid);
+	struct mvm_cr_state *cr = &vcpu->cr;
+	u64 cr3 = vmcs_read_natural(VMCS_GUEST_CR3);
+	u64 rip = vmcs_read_natural(VMCS_GUEST_RIP);
+	unsigned int i;
+
+	if (!cr->valid || cr->cr3 != cr3 || cr->rip != rip) {
+		cr->valid = false;
+		cr->cr3 = cr3;
+		cr->rip = rip;
+		cr->need_pdptes = true;
+		return MVM_CR_NEED_PDPTES;
+	}
+	cr->valid = false;
+	for (i = 0; i < 4; i++) {
+		if (!mvm_pdpte_valid(cr->pdpte[i], bits))
+			return MVM_CR_FAULT;
+	}
+	write_pdptes(cr->pdpte);
+	return MVM_CR_OK;
+}
+
+/**
+ * mvm_write_guest_cr0() - the guest's MOV to CR0 was intercepted
+ * @vcpu: vCPU whose window is open
+ * @value: what it writes
+ *
+ * Returns enum mvm_cr_result; vcpu->cr.flush may have become true.
+ */
+int mvm_write_guest_cr0(struct mvm_vcpu *vcpu, u64 value)
+{
+	u64 old = mvm_guest_cr0(), cr4 = mvm_guest_cr4();
+	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
+	u32 cs = vmcs_read32(VMCS_GUEST_CS_ACCESS);
+	u32 tr = vmcs_read32(VMCS_GUEST_TR_ACCESS);
+	int ret;
+
+	if (!mvm_cr0_check(old, value, cr4, efer, cs & ACCESS_L,
+			   (tr & ACCESS_TYPE) == TYPE_TSS16))
+		return MVM_CR_FAULT;
+	value = (value & CR0_DEFINED) | X86_CR0_ET;
+	if (pae_paging(value, cr4, efer) &&
+	    (old ^ value) & (X86_CR0_PG | CR0_CACHE)) {
+		ret = load_pdptes(vcpu);
+		if (ret)
+			return ret;
+	}
+	put_cr0(value);
+	if ((old ^ value) & X86_CR0_PG) {
+		put_long_mode(value, efer);
+		vcpu->cr.flush = true;
+	}
+	return MVM_CR_OK;
+}
+
+/**
+ * mvm_write_guest_cr4() - the guest's MOV to CR4 was intercepted
+ * @vcpu: vCPU whose window is open
+ * @value: what it writes
+ *
+ * Returns enum mvm_cr_result; vcpu->cr.flush may have become true.
+ */
+int mvm_write_guest_cr4(struct mvm_vcpu *vcpu, u64 value)
+{
+	const u64 loads = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP;
+	u64 old = mvm_guest_cr4(), changed = old ^ value;
+	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
+	int ret;
+
+	if (!mvm_cr4_check(old, value, mvm_cpuid_cr4_allowed(&vcpu->cpuid),
+			   vmcs_read_natural(VMCS_GUEST_CR3), efer))
+		return MVM_CR_FAULT;
+	if (changed & loads && pae_paging(mvm_guest_cr0(), value, efer)) {
+		ret = load_pdptes(vcpu);
+		if (ret)
+			return ret;
+	}
+	put_cr4(value);
+	/* SDM 3A 4.10.4.1: what a MOV to CR4 invalidates */
+	if (changed & (loads | X86_CR4_PCIDE))
+		vcpu->cr.flush = true;
+	if (changed & X86_CR4_OSXSAVE)
+		mvm_state_refresh_cpuid(vcpu);
+	return MVM_CR_OK;
+}
+
+/* Owner's address behind @gpa, or 0. */
+static unsigned long find_hva(struct mvm_memory *memory, u64 gpa)
+{
+	unsigned long hva = 0;
+	unsigned int i;
+
+	spin_lock(&memory->lock);
+	for (i = 0; i < MVM_MAX_SLOTS; i++) {
+		const struct mvm_mem_slot *slot = &memory->slots[i];
+		u64 offset = gpa - (slot->gfn << PAGE_SHIFT);
+
+		if (offset < slot->pages << PAGE_SHIFT) {
+			hva = slot->hva + offset;
+			break;
+		}
+	}
+	spin_unlock(&memory->lock);
+	return hva;
+}
+
+/**
+ * mvm_cr_load_pdptes() - read the PAE page-directory pointers
+ * @vcpu: vCPU; called by its thread outside any window, when need_pdptes; may
+ *	  sleep
+ *
+ * Where there is no memory they are all ones, as on a bus that nobody answers:
+ * #GP for an instruction, a refused VM entry after SET_SREGS.
+ */
+void mvm_cr_load_pdptes(struct mvm_vcpu *vcpu)
+{
+	struct mm_struct *mm = vcpu->vm->mm;
+	struct mvm_cr_state *cr = &vcpu->cr;
+	u64 pdpte[4];
+	unsigned long hva = find_hva(&vcpu->vm->memory, cr->cr3 & PDPT_ADDRESS);
+	bool done = false;
+
+	if (hva && mmget_not_zero(mm)) {
+		kthread_use_mm(mm);
+		done = !copy_from_user(pdpte, (void __user *)hva, sizeof(pdpte));
+		kthread_unuse_mm(mm);
+		/* Never the last one: exit_mmap() would wait for this thread. */
+		mmput_async(mm);
+	}
+	if (!done)
+		memset(pdpte, 0xff, sizeof(pdpte));
+	memcpy(cr->pdpte, pdpte, sizeof(pdpte));
+	cr->need_pdptes = false;
+	cr->valid = !cr->write_pdptes;
+}
+
+/**
+ * mvm_cr_commit() - finish a change of control registers before an entry
+ * @vcpu: vCPU whose window is open
+ *
+ * What the guest cached under the old ones must go; without VPIDs each entry
+ * flushes (SDM 3C 29.4.3.1).
+ */
+void mvm_cr_commit(struct mvm_vcpu *vcpu)
+{
+	vcpu->cr.flush = false;
+	if (vcpu->cr.write_pdptes) {
+		vcpu->cr.write_pdptes = false;
+		write_pdptes(vcpu->cr.pdpte);
+	}
+	if (!mvm_caps.vpid)
+		return;
+	if (mvm_caps.invvpid_single)
+		vmx_invvpid(INVVPID_SINGLE, vcpu->vpid);
+	else
+		vmx_invvpid(INVVPID_ALL, 0);
+}
