@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * memory.h - guest memory: slots over the owner's address space, the mmu
+ * notifier, and EPT violations.  Sits between vm.c, vcpu.c and ept.c.
+ */
+#ifndef MVM_MEMORY_H
+#define MVM_MEMORY_H
+
+#include <linux/atomic.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/mini_vm.h>
+#include "ept.h"
+
+#define MVM_MAX_SLOTS	64
+
+struct mvm_vm;
+
+/* A slot in use has pages > 0. */
+struct mvm_mem_slot {
+	u64 gfn;		/* first guest page frame */
+	u64 pages;		/* length in 4 KiB pages */
+	unsigned long hva;	/* owner's address of the first byte */
+	u32 flags;		/* MVM_SLOT_* */
+};
+
+/*
+ * Locks: [I] immutable, [S] slots_lock, [L] lock, [a] atomic access.  Slots are
+ * changed under both, so either is enough to read them.
+ *
+ * slots_lock (mutex) is outside lock (spinlock), which is innermost: under it
+ * nothing is allocated, and the mmu notifier takes it in any context that may
+ * not sleep.  Neither is taken in interrupts or in a window.
+ */
+struct mvm_memory {
+	struct mutex slots_lock;
+	spinlock_t lock;
+	struct mvm_mem_slot slots[MVM_MAX_SLOTS];	/* [S]+[L] */
+	struct mvm_ept ept;				/* [L] */
+	u64 eptp;					/* [I] */
+	unsigned long max_tables;			/* [I] limit for ept.pages */
+	struct mmu_notifier notifier;
+
+	/* faults against the notifier: see fault_is_stale() */
+	unsigned long invalidate_seq;			/* [L] invalidations finished */
+	unsigned long invalidate_count;			/* [L] those running */
+	unsigned long invalidate_start;			/* [L] covers those running: HVA */
+	unsigned long invalidate_end;			/* [L] one past it */
+
+	/* flushing: see zap_finish() */
+	u64 generation;					/* [a] [L] to change: zaps so far, + 1 */
+	atomic_t closing;				/* zaps that wait for windows */
+	u64 __percpu *flushed;				/* generation at this CPU's last INVEPT */
+};
+
+/* What an EPT violation turned out to be. */
+enum mvm_fault_result {
+	MVM_FAULT_MAPPED,	/* mapped, or a race: enter again */
+	MVM_FAULT_MMIO,		/* no slot, or a write to a read-only one */
+	MVM_FAULT_ERROR,	/* the owner's memory failed: *error, *hva */
+};
+
+/*
+ * Per-vCPU scratch of the fault path, so that nothing is allocated under the
+ * lock.  All zeros is a valid, empty cache.  Used by the vCPU's runner only.
+ */
+struct mvm_fault_cache {
+	void *tables[EPT_MAP_TABLES];	/* zeroed pages */
+	unsigned int count;		/* of them */
+	struct page **pages;		/* EPT_ENTRIES, for 2 MiB look-ups */
+};
+
+u64 mvm_memory_max_gpa(void);
+int mvm_memory_init(struct mvm_vm *vm);
+void mvm_memory_destroy(struct mvm_vm *vm);
+int mvm_memory_set_slot(struct mvm_vm *vm, const struct mvm_slot *args);
+unsigned long mvm_memory_tables(struct mvm_vm *vm);
+enum mvm_fault_result mvm_memory_fault(struct mvm_vm *vm,
+				       struct mvm_fault_cache *cache, u64 gpa,
+				       u64 access, int *error,
+				       unsigned long *hva);
+void mvm_fault_cache_free(struct mvm_fault_cache *cache);
+
+/**
+ * mvm_memory_needs_invept - must this CPU flush before it enters the guest?
+ * @memory:	memory of the VM whose window is being opened
+ *
+ * Called by the window's opener, IRQs off, after it published that the window
+ * is open and a full barrier.  Either it sees the generation that a zap has
+ * raised, or the zap's zap_finish() sees the window and closes it.  Marks the
+ * CPU as up to date.
+ *
+ * Return: true: execute INVEPT for @memory->eptp now.
+ */
+static inline bool mvm_memory_needs_invept(struct mvm_memory *memory)
+{
+	u64 generation = READ_ONCE(memory->generation);
+
+	if (likely(this_cpu_read(*memory->flushed) == generation))
+		return false;
+	this_cpu_write(*memory->flushed, generation);
+	return true;
+}
+
+#endif /* MVM_MEMORY_H */
