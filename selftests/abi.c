@@ -6,7 +6,6 @@
  * Each ioctl is a row of a table; the rules at the top of mini_vm.h are tested
  * on all rows.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/proc.h"
 #include "lib/vm.h"
 
 enum fd_kind { FD_DEVICE, FD_VM, FD_VCPU };
@@ -575,15 +575,6 @@ static void check_eperm(struct ctx *c)
 	}
 }
 
-static void wait_child(pid_t pid)
-{
-	int status;
-
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		FAIL("the child failed: status 0x%x", status);
-}
-
 static void test_fork(void)
 {
 	struct ctx c, own;
@@ -731,33 +722,6 @@ static void test_names(void)
 	}
 }
 
-/* Processes whose name is this one. */
-static unsigned int count_comm(const char *comm)
-{
-	unsigned int n = 0;
-	struct dirent *e;
-	DIR *d = opendir("/proc");
-
-	CHECK(d);
-	while ((e = readdir(d))) {
-		char path[300], text[32] = "";
-		int fd;
-
-		if (e->d_name[0] < '0' || e->d_name[0] > '9')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
-		fd = open(path, O_RDONLY);
-		if (fd < 0)
-			continue;
-		if (read(fd, text, sizeof(text) - 1) > 0)
-			text[strcspn(text, "\n")] = '\0';
-		close(fd);
-		n += !strcmp(text, comm);
-	}
-	closedir(d);
-	return n;
-}
-
 static void test_thread_name(void)
 {
 	struct mvm_create_vm c = { .name = "thname" };
@@ -766,15 +730,15 @@ static void test_thread_name(void)
 	struct vcpu vcpu;
 
 	vm.fd = CHECK_OK(mvm_ioctl(dev_fd(), MVM_CREATE_VM, &c));
-	CHECK_EQ(count_comm("mvm-thname/0"), 0);
+	CHECK_EQ(count_tasks("mvm-thname/0\n"), 0);
 	vcpu_create(&vcpu, &vm, 0);
-	CHECK_EQ(count_comm("mvm-thname/0"), 1);
+	CHECK_EQ(count_tasks("mvm-thname/0\n"), 1);
 	vcpu_destroy(&vcpu);
 	vm_destroy(&vm);
 
 	vm.fd = CHECK_OK(mvm_ioctl(dev_fd(), MVM_CREATE_VM, &lng));
 	vcpu_create(&vcpu, &vm, 0);
-	CHECK_EQ(count_comm("mvm-a-rather-lo"), 1);
+	CHECK_EQ(count_tasks("mvm-a-rather-lo\n"), 1);
 }
 
 static void test_max_vms(void)

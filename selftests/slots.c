@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/guest.h"
+#include "lib/proc.h"
 
 /* Where slots under test begin; a multiple of 2 MiB. */
 #define GPA	0x20000000UL
@@ -700,24 +701,13 @@ static void test_thp_offset(void)
 	command_mmio(&vcpu, OP_READ, GPA + SZ_2M - PAGE_SIZE, MVM_MMIO_READ);
 }
 
-static void set_hugepages(const char *n)
-{
-	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
-
-	if (fd < 0)
-		return;
-	if (write(fd, n, strlen(n)) < 0)
-		diag("nr_hugepages: %m");
-	close(fd);
-}
-
 static void test_hugetlb(void)
 {
 	struct vcpu vcpu;
 	struct vm vm;
 	u64 *mem;
 
-	set_hugepages("1");
+	file_write("/proc/sys/vm/nr_hugepages", "1");
 	mem = mmap(NULL, SZ_2M, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	if (mem == MAP_FAILED)
@@ -729,34 +719,13 @@ static void test_hugetlb(void)
 		CHECK_EQ(mem[off / 8], off + 1);
 	}
 	CHECK_OK(munmap(mem, SZ_2M));
-	set_hugepages("0");
+	file_write("/proc/sys/vm/nr_hugepages", "0");
 	command_faults(&vcpu, OP_READ, GPA, mem, MVM_MMIO_READ);
 }
 
 /* ------------------------------------------------------------------------
  * KSM
  */
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		test_skip("%s: %m", path);
-	close(fd);
-}
-
-static long read_file(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	long v = -1;
-
-	if (f && fscanf(f, "%ld", &v) != 1)
-		v = -1;
-	if (f)
-		fclose(f);
-	return v;
-}
 
 #define KSM "/sys/kernel/mm/ksm/"
 
@@ -775,12 +744,16 @@ static void test_ksm(void)
 		mem[i] = 0x1234567 + i % 512;
 	g_write(&vcpu, GPA, 1);
 	g_write(&vcpu, GPA + PAGE_SIZE, 1);
-	write_file(KSM "sleep_millisecs", "1");
-	write_file(KSM "run", "1");
-	for (ms = 0; ms < 3000 && read_file(KSM "pages_sharing") < 1; ms += 10)
+	if (!file_write(KSM "sleep_millisecs", "1") ||
+	    !file_write(KSM "run", "1"))
+		test_skip("no KSM: %m");
+	for (ms = 0; ms < 3000; ms += 10) {
+		if (file_number(KSM "pages_sharing") > 0)
+			break;
 		usleep(10000);
-	if (read_file(KSM "pages_sharing") < 1) {
-		write_file(KSM "run", "0");
+	}
+	if (file_number(KSM "pages_sharing") < 1) {
+		file_write(KSM "run", "0");
 		test_skip("KSM merged nothing in %d ms", ms);
 	}
 	/* merged; a write of the guest parts them again */
@@ -789,7 +762,7 @@ static void test_ksm(void)
 	CHECK_EQ(g_read(&vcpu, GPA + PAGE_SIZE), 1);
 	CHECK_EQ(mem[0], 2);
 	CHECK_EQ(mem[512], 1);
-	write_file(KSM "run", "2");
+	file_write(KSM "run", "2");
 }
 
 /* ------------------------------------------------------------------------
