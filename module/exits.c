@@ -407,10 +407,8 @@ static enum exit_result exit_cr_access(struct mvm_vcpu *vcpu)
 	}
 	if (result == MVM_CR_FAULT)
 		return mvm_raise_error(vcpu, VECTOR_GP, 0);
-	if (result == MVM_CR_NEED_PDPTES) {
-		vcpu->after = AFTER_PDPTES;
-		return EXIT_CLOSE;
-	}
+	if (result == MVM_CR_NEED_PDPTES)
+		return EXIT_CLOSE;	/* and the instruction again */
 	if (vcpu->cr.flush)
 		mvm_cr_commit(vcpu);
 	return skip(vcpu);

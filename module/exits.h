@@ -23,7 +23,6 @@ enum mvm_after {
 	AFTER_NMI,		/* deliver the NMI to the host, IRQs still off */
 	AFTER_MACHINE_CHECK,	/* likewise the machine check */
 	AFTER_FAULT,		/* serve the EPT violation */
-	AFTER_PDPTES,		/* load the PAE page-directory pointers */
 };
 
 /* In the window: */

@@ -351,6 +351,7 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	unsigned long hva = 0;
 	int error = 0;
 
+	vcpu->after = AFTER_NOTHING;
 	result = mvm_memory_fault(vcpu->vm, &vcpu->fault_cache, vcpu->fault_gpa,
 				  vcpu->fault_access, &error, &hva);
 	trace_mvm_ept_fault(vcpu, result);
@@ -371,28 +372,9 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	}
 }
 
-/* What an exit has left for the thread.  True: the run page holds an exit. */
-static bool serve_outside(struct mvm_vcpu *vcpu)
-{
-	enum mvm_after after = vcpu->after;
-
-	vcpu->after = AFTER_NOTHING;
-	switch (after) {
-	case AFTER_FAULT:
-		return serve_fault(vcpu);
-	case AFTER_PDPTES:
-		mvm_cr_load_pdptes(vcpu);
-		return false;
-	default:
-		return false;
-	}
-}
-
 /* From MVM_RUN to the next exit to user space. */
 static void run(struct mvm_vcpu *vcpu)
 {
-	if (vcpu->cr.need_pdptes)
-		mvm_cr_load_pdptes(vcpu);
 	while (attend(vcpu)) {
 		/* The host is about to suspend. */
 		if (test_bit(MVM_REQ_PAUSE, &vcpu->requests)) {
@@ -409,10 +391,14 @@ static void run(struct mvm_vcpu *vcpu)
 			vcpu->halted = false;
 		}
 
+		/* A guest in PAE paging: its page-directory pointers. */
+		if (unlikely(vcpu->cr.need_pdptes))
+			mvm_cr_load_pdptes(vcpu);
+
 		/* The guest runs here. */
 		if (mvm_window_run(vcpu) == EXIT_USER)
 			break;
-		if (serve_outside(vcpu))
+		if (vcpu->after == AFTER_FAULT && serve_fault(vcpu))
 			break;
 
 		/* Interrupts came in with IRQs on; now others may run. */

@@ -139,6 +139,7 @@ struct mvm_vcpu {
 	struct mvm_vcpu_stats stats;		/* [R] to change, [a] to read */
 };
 
+
 /* Bytes of the XSAVE image of every vCPU. */
 static inline u32 mvm_xsave_size(void)
 {
