@@ -16,6 +16,7 @@
 #include "caps.h"
 #include "cpuid.h"
 #include "cr.h"
+#include "cr_rules.h"
 #include "memory.h"
 #include "msr.h"
 #include "state.h"
@@ -23,121 +24,13 @@
 #include "vm.h"
 #include "vmx_ops.h"
 
-/* Writes of the others have no effect in the lower half, #GP in the upper one. */
-#define CR0_DEFINED	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \
-			 X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | \
-			 X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
-#define CR0_CACHE	(X86_CR0_CD | X86_CR0_NW)
-
 /* Access rights: type and L (SDM 3C 25.4.1); a busy 16-bit TSS */
 #define ACCESS_TYPE	0xf
 #define ACCESS_L	BIT(13)
 #define TYPE_TSS16	3
 
-/* A page-directory pointer: bits that must be 0 (SDM 3A table 4-8) */
-#define PDPTE_PRESENT	BIT_ULL(0)
-#define PDPTE_RESERVED	(GENMASK_ULL(2, 1) | GENMASK_ULL(8, 5))
+/* CR3 in PAE paging: where the page-directory pointers are */
 #define PDPT_ADDRESS	GENMASK_ULL(31, 5)
-
-/* Does @cr0 with the others mean PAE paging (SDM 3A 4.1.1)? */
-static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
-{
-	return cr0 & X86_CR0_PG && cr4 & X86_CR4_PAE && !(efer & EFER_LME);
-}
-
-/**
- * mvm_cr0_check() - is a MOV to CR0 legal (SDM 2B MOV, SDM 3A 4.1.2)
- * @old: CR0 before
- * @new: what the guest writes
- * @cr4: CR4
- * @efer: EFER
- * @cs_l: CS.L is set
- * @tss16: TR holds a 16-bit TSS
- *
- * Pure.
- */
-bool mvm_cr0_check(u64 old, u64 new, u64 cr4, u64 efer, bool cs_l, bool tss16)
-{
-	if (new >> 32)
-		return false;
-	if (new & X86_CR0_PG && !(new & X86_CR0_PE))
-		return false;
-	if (new & X86_CR0_NW && !(new & X86_CR0_CD))
-		return false;
-	if (!((old ^ new) & X86_CR0_PG))
-		return true;
-	if (!(new & X86_CR0_PG))	/* not with PCIDs nor in 64-bit mode */
-		return !(cr4 & X86_CR4_PCIDE) && !(efer & EFER_LMA && cs_l);
-	if (!(efer & EFER_LME))
-		return true;
-	/* Long mode begins. */
-	return cr4 & X86_CR4_PAE && !cs_l && !tss16;
-}
-
-/**
- * mvm_cr4_check() - is a MOV to CR4 legal (SDM 2B MOV, SDM 3A 4.1.2)
- * @old: CR4 before
- * @new: what the guest writes
- * @allowed: bits that exist: mvm_cpuid_cr4_allowed()
- * @cr3: CR3
- * @efer: EFER
- *
- * Pure.
- */
-bool mvm_cr4_check(u64 old, u64 new, u64 allowed, u64 cr3, u64 efer)
-{
-	if (new & ~allowed)
-		return false;
-	if (efer & EFER_LMA && !(new & X86_CR4_PAE))
-		return false;
-	if (new & ~old & X86_CR4_PCIDE)
-		return efer & EFER_LMA && !(cr3 & 0xfff);
-	return true;
-}
-
-/**
- * mvm_cr_valid() - may control registers have these values together (SDM 3C
- *		    27.3.1.1)
- * @cr0: CR0
- * @cr3: CR3
- * @cr4: CR4
- * @efer: EFER
- * @table: the vCPU's CPUID
- *
- * Pure.
- */
-bool mvm_cr_valid(u64 cr0, u64 cr3, u64 cr4, u64 efer,
-		  const struct mvm_cpuid_table *table)
-{
-	bool long_mode = efer & EFER_LME && cr0 & X86_CR0_PG;
-
-	if (cr0 & ~(u64)CR0_DEFINED || (cr0 & X86_CR0_PG && !(cr0 & X86_CR0_PE)) ||
-	    (cr0 & X86_CR0_NW && !(cr0 & X86_CR0_CD)))
-		return false;
-	if (cr3 >> mvm_cpuid_phys_bits(table))
-		return false;
-	if (cr4 & ~mvm_cpuid_cr4_allowed(table) ||
-	    efer & ~mvm_cpuid_efer_allowed(table))
-		return false;
-	if (!(efer & EFER_LMA) != !long_mode)
-		return false;
-	if (long_mode)
-		return cr4 & X86_CR4_PAE;
-	return !(cr4 & X86_CR4_PCIDE);
-}
-
-/**
- * mvm_pdpte_valid() - are the reserved bits of a page-directory pointer 0
- * @pdpte: PAE page-directory-pointer-table entry
- * @phys_bits: width of a guest-physical address
- *
- * Pure.
- */
-bool mvm_pdpte_valid(u64 pdpte, unsigned int phys_bits)
-{
-	return !(pdpte & PDPTE_PRESENT) ||
-	       !(pdpte & (PDPTE_RESERVED | GENMASK_ULL(63, phys_bits)));
-}
 
 /* CR0 as the guest sees it; the owned bits are in the shadow. */
 u64 mvm_guest_cr0(void)

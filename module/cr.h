@@ -20,7 +20,6 @@
 #include <linux/types.h>
 #include "vmx_ops.h"
 
-struct mvm_cpuid_table;
 struct mvm_vcpu;
 
 /* What became of a write by the guest. */
@@ -60,13 +59,6 @@ struct mvm_cr_state {
 	u64 rip;
 	u64 pdpte[4];
 };
-
-/* Pure: the rules of writes and of values. */
-bool mvm_cr0_check(u64 old, u64 new, u64 cr4, u64 efer, bool cs_l, bool tss16);
-bool mvm_cr4_check(u64 old, u64 new, u64 allowed, u64 cr3, u64 efer);
-bool mvm_cr_valid(u64 cr0, u64 cr3, u64 cr4, u64 efer,
-		  const struct mvm_cpuid_table *table);
-bool mvm_pdpte_valid(u64 pdpte, unsigned int phys_bits);
 
 /* In a window.  What the guest reads. */
 u64 mvm_guest_cr0(void);

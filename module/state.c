@@ -17,6 +17,7 @@
 #include "caps.h"
 #include "cpuid.h"
 #include "cr.h"
+#include "cr_rules.h"
 #include "inject.h"
 #include "lapic.h"
 #include "msr.h"
@@ -179,16 +180,10 @@ int mvm_ioctl_set_sregs(struct mvm_vcpu *vcpu, void *args)
 {
 	const struct mvm_sregs *sregs = args;
 	struct lapic_effect effect;
-	bool x2apic = mvm_cpuid_has(&vcpu->cpuid, 1, 0, MVM_ECX,
-				    X86_FEATURE_X2APIC & 31);
-	int ret;
 
-	if (!sregs_ok(vcpu, sregs))
+	if (!sregs_ok(vcpu, sregs) ||
+	    mvm_state_set_apic_base(vcpu, sregs->apic_base, true, &effect))
 		return -EINVAL;
-	ret = lapic_set_base(&vcpu->lapic, sregs->apic_base, false, x2apic,
-			     mvm_cpuid_phys_bits(&vcpu->cpuid), &effect);
-	if (ret)
-		return ret;
 	mvm_vcpu_lapic_effect(vcpu, &effect);
 	lapic_set_cr8(&vcpu->lapic, sregs->cr8);
 	vcpu->cr2 = sregs->cr2;
@@ -196,6 +191,25 @@ int mvm_ioctl_set_sregs(struct mvm_vcpu *vcpu, void *args)
 	memcpy(vcpu->dr, sregs->dr, sizeof(vcpu->dr));
 	vcpu->dr6 = (sregs->dr6 & DR6_WRITABLE) | DR6_ONES;
 	return mvm_window_access(vcpu, set_sregs, args);
+}
+
+/**
+ * mvm_state_set_apic_base() - write IA32_APIC_BASE
+ * @vcpu: vCPU
+ * @base: value
+ * @host: user space writes, not the guest
+ * @effect: out: for mvm_vcpu_lapic_effect()
+ *
+ * mvm_state_refresh_cpuid() has to follow.  Returns 0, or -EINVAL and nothing
+ * has changed.
+ */
+int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host,
+			    struct lapic_effect *effect)
+{
+	return lapic_set_base(&vcpu->lapic, base, !host,
+			      mvm_cpuid_has(&vcpu->cpuid, 1, 0, MVM_ECX,
+					    X86_FEATURE_X2APIC & 31),
+			      mvm_cpuid_phys_bits(&vcpu->cpuid), effect);
 }
 
 /**
@@ -224,7 +238,7 @@ void mvm_state_refresh_cpuid(struct mvm_vcpu *vcpu)
  * MSRs
  */
 
-struct msr_access {
+struct msr_batch {
 	struct mvm_msr_entry *entries;
 	u32 count;
 	u32 done;
@@ -233,7 +247,7 @@ struct msr_access {
 
 static void access_msrs(struct mvm_vcpu *vcpu, void *arg)
 {
-	struct msr_access *access = arg;
+	struct msr_batch *access = arg;
 	int ret;
 
 	for (; access->done < access->count; access->done++) {
@@ -252,7 +266,7 @@ static void access_msrs(struct mvm_vcpu *vcpu, void *arg)
 static int msrs(struct mvm_vcpu *vcpu, struct mvm_msrs *args, bool set)
 {
 	void __user *user = u64_to_user_ptr(args->entries);
-	struct msr_access access = { .count = args->count, .set = set };
+	struct msr_batch access = { .count = args->count, .set = set };
 	size_t bytes = args->count * sizeof(*access.entries);
 	int ret;
 

@@ -11,6 +11,7 @@
 
 #include <linux/types.h>
 
+struct lapic_effect;
 struct mvm_vcpu;
 struct mvm_sregs;
 
@@ -30,6 +31,10 @@ int mvm_ioctl_get_supported_cpuid(void *args);
 
 /* In a window: everything of @out but its size and flags, which become 0. */
 void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, struct mvm_sregs *out);
+
+/* IA32_APIC_BASE, by the guest or by user space. */
+int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host,
+			    struct lapic_effect *effect);
 
 /* May the guest load this into XCR0? */
 bool mvm_state_xcr0_valid(struct mvm_vcpu *vcpu, u64 xcr0);
