@@ -15,7 +15,7 @@
 #include <linux/string.h>
 #include <asm/msr-index.h>
 #include "msr_policy.h"
-#include "vmcs_fields.h"
+#include "vmx_ops.h"
 
 /*
  * IA32_MISC_ENABLE: fast strings on, branch trace and PEBS not there.  Only the
