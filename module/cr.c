@@ -24,6 +24,9 @@
 #include "vm.h"
 #include "vmx_ops.h"
 
+/* Cache mode: never the guest's */
+#define CR0_CACHE	(X86_CR0_CD | X86_CR0_NW)
+
 /* Access rights: type and L (SDM 3C 25.4.1); a busy 16-bit TSS */
 #define ACCESS_TYPE	0xf
 #define ACCESS_L	BIT(13)
