@@ -68,12 +68,10 @@ static const struct lapic_register lapic_registers[LAPIC_REGS] = {
 	[REG(APIC_ICR2)]	= { XR | XW, GENMASK(31, 24), GENMASK(23, 0) },
 	[REG(APIC_LVTT)]	= { RW, LAPIC_LVT_TIMER_MODE | APIC_LVT_MASKED | 0xff,
 				    APIC_SEND_PENDING },
-	[REG(APIC_LVTTHMR)]	= { RW, APIC_LVT_MASKED | 0x7ff, APIC_SEND_PENDING },
-	[REG(APIC_LVTPC)]	= { RW, APIC_LVT_MASKED | 0x7ff, APIC_SEND_PENDING },
-	[REG(APIC_LVT0)]	= { RW, LAPIC_LVT_PIN_BITS,
-				    APIC_LVT_REMOTE_IRR | APIC_SEND_PENDING },
-	[REG(APIC_LVT1)]	= { RW, LAPIC_LVT_PIN_BITS,
-				    APIC_LVT_REMOTE_IRR | APIC_SEND_PENDING },
+	[REG(APIC_LVTTHMR) ... REG(APIC_LVTPC)] = { RW, APIC_LVT_MASKED | 0x7ff,
+						    APIC_SEND_PENDING },
+	[REG(APIC_LVT0) ... REG(APIC_LVT1)] = { RW, LAPIC_LVT_PIN_BITS,
+					APIC_LVT_REMOTE_IRR | APIC_SEND_PENDING },
 	[REG(APIC_LVTERR)]	= { RW, APIC_LVT_MASKED | 0xff, APIC_SEND_PENDING },
 	[REG(APIC_TMICT)]	= { RW, ~0U, 0 },
 	[REG(APIC_TMCCT)]	= { RO, 0, ~0U },
@@ -360,6 +358,14 @@ u32 lapic_tpr_threshold(const struct mvm_lapic_state *l)
 	return l->isr_words && class <= highest_isr(l) >> 4 ? 0 : class;
 }
 
+/* Is this LVT entry open, in this delivery mode? */
+static bool pin_mode(const struct mvm_lapic_state *l, u32 offset, u32 mode)
+{
+	u32 lvt = l->regs[REG(offset)];
+
+	return (lvt & (APIC_LVT_MASKED | APIC_MODE_MASK)) == mode;
+}
+
 /**
  * lapic_accepts_extint() - does LINT0 pass the PIC on? (SDM 3A 11.5.1)
  * @l:		local APIC
@@ -368,10 +374,7 @@ u32 lapic_tpr_threshold(const struct mvm_lapic_state *l)
  */
 bool lapic_accepts_extint(const struct mvm_lapic_state *l)
 {
-	u32 lvt = l->regs[REG(APIC_LVT0)];
-
-	return !lapic_enabled(l) ||
-	       (lvt & (APIC_LVT_MASKED | APIC_MODE_MASK)) == APIC_DM_EXTINT;
+	return !lapic_enabled(l) || pin_mode(l, APIC_LVT0, APIC_DM_EXTINT);
 }
 
 /**
@@ -380,10 +383,7 @@ bool lapic_accepts_extint(const struct mvm_lapic_state *l)
  */
 bool lapic_lint1_is_nmi(const struct mvm_lapic_state *l)
 {
-	u32 lvt = l->regs[REG(APIC_LVT1)];
-
-	return !lapic_enabled(l) ||
-	       (lvt & (APIC_LVT_MASKED | APIC_MODE_MASK)) == APIC_DM_NMI;
+	return !lapic_enabled(l) || pin_mode(l, APIC_LVT1, APIC_DM_NMI);
 }
 
 /* ------------------------------------------------------------------------

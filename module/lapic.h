@@ -25,7 +25,7 @@ enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
 struct mvm_lapic_state {
 	u32 id;				/* constant */
 	bool bsp;			/* constant */
-	u32 timer_ratio;		/* constant: TSC ticks per APIC timer tick before the divider */
+	u32 timer_ratio;		/* constant: TSC ticks per timer tick, divider at 1 */
 	u64 timer_min;			/* constant: shortest period in TSC ticks */
 	u64 base;			/* IA32_APIC_BASE */
 	u32 regs[LAPIC_REGS];
@@ -34,14 +34,14 @@ struct mvm_lapic_state {
 	u64 icr;			/* x2APIC layout in both modes */
 	u32 esr_pending;		/* errors since the last write of ESR */
 	u64 tsc_deadline;		/* 0: not armed */
-	u64 timer_expiry;		/* guest TSC of the next expiry, may have wrapped; 0: none */
+	u64 timer_expiry;		/* guest TSC of the next expiry; 0: none */
 };
 
 /* What a register write asks of the caller. */
 struct lapic_effect {
 	bool timer_changed;		/* lapic_timer_remaining() may be new */
 	bool ipi;			/* send @icr: lapic_decode_icr(), route */
-	u64 icr;			/* x2APIC layout, broadcast as in x2APIC mode */
+	u64 icr;			/* x2APIC layout; broadcast: LAPIC_BROADCAST */
 	bool eoi_level;			/* EOI of a level-triggered vector: @eoi_vector */
 	u8 eoi_vector;
 };

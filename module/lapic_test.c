@@ -703,8 +703,9 @@ static void level_eoi_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, effect.eoi_vector, 0x41);
 	memset(&effect, 0xff, sizeof(effect));
 	lapic_eoi(l, &effect);
-	KUNIT_EXPECT_FALSE(test, effect.eoi_level || effect.ipi ||
-				 effect.timer_changed);
+	KUNIT_EXPECT_FALSE(test, effect.eoi_level);
+	KUNIT_EXPECT_FALSE(test, effect.ipi);
+	KUNIT_EXPECT_FALSE(test, effect.timer_changed);
 
 	/* an edge in between turns the vector into an edge-triggered one */
 	words[0x41 / BITS_PER_LONG] = BIT(0x41 % BITS_PER_LONG);
