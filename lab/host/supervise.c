@@ -90,13 +90,14 @@ static int channel = -1, console = -1;
 static struct termios saved_terminal;
 static bool terminal_is_raw;
 
+static struct text typed;	/* keys that wait for the shell */
 static struct text pending;	/* channel bytes that are no whole record yet */
 static struct text log_text;	/* the whole console */
 static size_t scanned;		/* how much of it has been scanned */
 static size_t splat_at = SIZE_MAX;
 static char splat_name[64];
 static double dying_since, last_progress, ended_at;
-static bool console_ended, kernel_is_up, have_status, lab_failed;
+static bool console_ended, kernel_is_up, shell_is_up, have_status, lab_failed;
 static int command_status;
 static FILE *incoming;
 static const char *incoming_path;
@@ -310,6 +311,7 @@ static void take_record(enum record_type type, char *payload, size_t size)
 		end_incoming();
 	switch (type) {
 	case RECORD_STAGE:
+		shell_is_up = strncmp(text, STAGE_RUNNING, strlen(STAGE_RUNNING)) == 0;
 		kernel_is_up = true;
 		stage("%s", text);
 		break;
@@ -479,13 +481,20 @@ static void serve_terminal(struct pollfd *keys, struct pollfd *output)
 	if (keys->revents & (POLLIN | POLLHUP)) {
 		n = read(0, buffer, sizeof(buffer));
 		if (n <= 0) {
+			static const char end_of_file = 4;	/* Ctrl-D */
+
 			keys->fd = -1;
+			append(&typed, &end_of_file, 1);
 		} else if (memchr(buffer, ESCAPE_KEY, (size_t)n)) {
 			write_all(1, "\r\n", 2);
 			finish(0, "exit 0: left with Ctrl-]");
 		} else {
-			write_all(terminal, buffer, (size_t)n);
+			append(&typed, buffer, (size_t)n);
 		}
+	}
+	if (shell_is_up && typed.size) {
+		write_all(terminal, typed.data, typed.size);
+		typed.size = 0;
 	}
 }
 

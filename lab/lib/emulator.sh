@@ -90,7 +90,7 @@ write_bochs_configuration() {
 		memory: guest=$memory, host=$memory
 		romimage: file=/usr/share/bochs/BIOS-bochs-latest
 		vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-		cpu: model=${cpu:-$BOCHS_CPU}, count=$cpus, ips=$BOCHS_IPS, reset_on_triple_fault=0
+		cpu: model=${cpu:-$BOCHS_CPU}, count=$cpus, quantum=32, ips=$BOCHS_IPS, reset_on_triple_fault=0
 		clock: sync=none
 		boot: disk
 		ata0-master: type=disk, path="$disk", mode=flat

@@ -27,6 +27,9 @@ enum record_type {
 	RECORD_STATUS = 'X',	/* text: the command's exit status; the last record */
 };
 
+/* How the stage begins in which the command runs. */
+#define STAGE_RUNNING "running "
+
 /* Printed to the console, after everything else, when the run is over. */
 #define END_OF_CONSOLE	"lab: end of the run"
 

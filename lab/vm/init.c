@@ -335,7 +335,7 @@ int main(void)
 	}
 	if (read_list("/lab/command", command) == 0)
 		fail("there is no command to run");
-	send_text(RECORD_STAGE, "running %s", command[0]);
+	send_text(RECORD_STAGE, STAGE_RUNNING "%s", command[0]);
 	status = run_command(command, shell);
 	count = read_list("/lab/get", wanted);
 	for (i = 0; i < count; i++)
