@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* test_devices.c - the small devices, and the table of all. */
+#include "fake_env.h"
+#include "tap.h"
+
+static void test_i8042(void)
+{
+	fake_start(&i8042_device);
+	is(in(0x64) & 0x03, 0, "the keyboard controller is idle");
+	out(0x64, 0xaa);
+	is(in(0x64) & 1, 1, "its self test answers");
+	is(in(0x60), 0x55, "that it passed");
+	is(in(0x64) & 1, 0, "reading takes the byte");
+	out(0x64, 0x60);
+	out(0x60, 0x45);
+	out(0x64, 0x20);
+	is(in(0x60), 0x45, "the configuration byte reads back");
+	out(0x60, 0xf2);
+	is(in(0x64) & 0x41, 0x41, "a missing keyboard is a time-out");
+	ok(fake.irq[1], "which interrupts when enabled");
+	in(0x60);
+	ok(!fake.irq[1], "and reading ends the interrupt");
+	out(0x64, 0xd3);
+	out(0x60, 0x5a);
+	ok(in(0x60) != 0x5a, "there is no mouse channel");
+	out(0x64, 0xa9);
+	is(in(0x60), 0x01, "and its test says so");
+	is(fake.resets, 0, "no reset so far");
+	out(0x64, 0xfe);
+	is(fake.resets, 1, "command 0xfe resets");
+	out(0x64, 0xd1);
+	out(0x60, 0xdf);
+	is(fake.resets, 1, "the output port with bit 0 does not");
+	out(0x64, 0xd1);
+	out(0x60, 0xde);
+	is(fake.resets, 2, "without bit 0 it does");
+	is(in(0x92), 0x02, "A20 is open");
+	out(0x92, 0x03);
+	is(fake.resets, 3, "port 0x92 resets");
+	out(0x92, 0x03);
+	is(fake.resets, 3, "on a rising bit only");
+	fake_stop();
+}
+
+static void test_debug_exit(void)
+{
+	fake_start(&debug_exit_device);
+	out(0xf4, 0);
+	is(fake.exit_status, 1, "debug-exit of 0 is status 1");
+	out(0xf4, 42);
+	is(fake.exit_status, 85, "of 42 status 85");
+	out(0xf4, 0xff);
+	is(fake.exit_status, 255, "of 255 status 255");
+	fake_stop();
+}
+
+static void test_small(void)
+{
+	fake_start(&post_device);
+	out(0x80, 0x31);
+	is(in(0x80), 0x31, "the POST port reads back");
+	fake_stop();
+	fake_start(&pci_absent_device);
+	bus_write(&fake.ports, 0xcf8, 4, 0x80000000);
+	is(bus_read(&fake.ports, 0xcf8, 4), 0xffffffff, "there is no PCI");
+	is(fake.ports.unclaimed_reads, 0, "by design, not by oversight");
+	fake_stop();
+}
+
+static void test_table(void)
+{
+	struct device devices[32];
+	unsigned int i, good = 0;
+
+	fake_start(&pic_device);
+	for (i = 1; i < device_type_count && i < 32; i++) {
+		devices[i].type = device_types[i];
+		if (!device_types[i]->create(&devices[i], &fake.env))
+			good++;
+		else
+			printf("# %s\n", device_types[i]->name);
+	}
+	is(good, device_type_count - 1, "all devices of the table fit together");
+	for (i = 1; i < device_type_count && i < 32; i++)
+		devices[i].type->destroy(&devices[i]);
+	for (i = 0, good = 0; i < FAKE_TIMERS; i++)
+		good += fake.timers[i].used;
+	is(good, 0, "and leave no timer behind");
+	fake_stop();
+}
+
+int main(void)
+{
+	test_i8042();
+	test_debug_exit();
+	test_small();
+	test_table();
+	return tap_done();
+}
