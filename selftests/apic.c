@@ -1,0 +1,1198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * apic.c - the local APIC: registers and modes, priorities, IPIs, MSIs, errors,
+ * the timer in its three modes
+ *
+ * Guests use the x2APIC; the xAPIC is reached as user space reaches it, by
+ * MVM_LAPIC_ACCESS.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/guest.h"
+
+/* register offsets of the xAPIC; the x2APIC's MSR is 0x800 + offset / 16 */
+#define R_ID		0x020
+#define R_VERSION	0x030
+#define R_TPR		0x080
+#define R_PPR		0x0a0
+#define R_EOI		0x0b0
+#define R_LDR		0x0d0
+#define R_DFR		0x0e0
+#define R_SVR		0x0f0
+#define R_ISR		0x100
+#define R_TMR		0x180
+#define R_IRR		0x200
+#define R_ESR		0x280
+#define R_ICR		0x300
+#define R_ICR2		0x310
+#define R_LVTT		0x320
+#define R_LVT0		0x350
+#define R_LVT1		0x360
+#define R_LVTERR	0x370
+#define R_TMICT		0x380
+#define R_TMCCT		0x390
+#define R_TDCR		0x3e0
+#define R_SELF		0x3f0
+
+#define BASE_ENABLE	(1UL << 11)
+#define BASE_X2APIC	(1UL << 10)
+#define LVT_MASKED	(1U << 16)
+#define LVT_PERIODIC	(1U << 17)
+#define LVT_DEADLINE	(2U << 17)
+
+/* ------------------------------------------------------------------------
+ * The guest's side
+ */
+
+static u64 rd(u32 reg)
+{
+	return grdmsr(0x800 + (reg >> 4));
+}
+
+static void wr(u32 reg, u64 value)
+{
+	gwrmsr(0x800 + (reg >> 4), value);
+}
+
+static u64 try_rd(u32 reg)
+{
+	u64 v;
+
+	return try_rdmsr(0x800 + (reg >> 4), &v);
+}
+
+static u64 try_wr(u32 reg, u64 value)
+{
+	return try_wrmsr(0x800 + (reg >> 4), value);
+}
+
+static bool bit_of(u32 reg, u32 vector)
+{
+	return rd(reg + (vector / 32) * 0x10) >> (vector % 32) & 1;
+}
+
+/* Vectors in the order of their handlers; the highest in service meanwhile. */
+static volatile u32 order[64], n_order;
+static volatile u64 last_tsc;
+
+static void on_irq(struct trap_frame *frame)
+{
+	last_tsc = grdtsc();
+	if (n_order < ARRAY_SIZE(order))
+		order[n_order] = frame->vector;
+	n_order++;
+	wr(R_EOI, 0);
+}
+
+static void start_x2apic(void)
+{
+	gwrmsr(MSR_APIC_BASE, grdmsr(MSR_APIC_BASE) | BASE_X2APIC);
+	wr(R_SVR, 0x1ff);
+	for (int i = 32; i < 256; i++)
+		if (i != GUEST_USER_VECTOR)
+			guest_handler[i] = on_irq;
+}
+
+/* A window of a few instructions. */
+static void window(void)
+{
+	asm volatile("sti; nop; nop; cli" : : : "memory");
+}
+
+/* ------------------------------------------------------------------------
+ * The host's side
+ */
+
+static u32 lapic_read(struct vcpu *vcpu, u32 offset)
+{
+	struct mvm_lapic_access a = { .offset = offset };
+
+	CHECK_OK(mvm_ioctl(vcpu->fd, MVM_LAPIC_ACCESS, &a));
+	return a.value;
+}
+
+static void lapic_write(struct vcpu *vcpu, u32 offset, u32 value)
+{
+	struct mvm_lapic_access a = {
+		.flags = MVM_LAPIC_WRITE, .offset = offset, .value = value
+	};
+
+	CHECK_OK(mvm_ioctl(vcpu->fd, MVM_LAPIC_ACCESS, &a));
+}
+
+static int try_msi(struct vm *vm, u64 address, u32 data)
+{
+	struct mvm_msi m = { .address = address, .data = data };
+
+	return mvm_ioctl(vm->fd, MVM_SIGNAL_MSI, &m);
+}
+
+static void send_msi(struct vm *vm, u32 data)
+{
+	CHECK_OK(try_msi(vm, 0xfee00000, data));
+}
+
+/* A guest that needs nothing but to reach its end. */
+static void run_guest(void (*fn)(u64), u64 arg)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, fn, arg);
+	guest_done(&vcpu);
+}
+
+/* ------------------------------------------------------------------------
+ * Registers and modes
+ */
+
+static void guest_nothing(u64 arg)
+{
+	(void)arg;
+}
+
+static void test_reset(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+	u32 version;
+
+	guest_create(&vm, &vcpu, 0, guest_nothing, 0);
+	CHECK_EQ(lapic_read(&vcpu, R_ID), 0);
+	version = lapic_read(&vcpu, R_VERSION);
+	/* an integrated APIC with at least timer, LINT0, LINT1 and error */
+	CHECK((version & 0xff) >= 0x10 && (version & 0xff) <= 0x15);
+	CHECK((version >> 16 & 0xff) >= 3);
+	CHECK_EQ(lapic_read(&vcpu, R_TPR), 0);
+	CHECK_EQ(lapic_read(&vcpu, R_PPR), 0);
+	CHECK_EQ(lapic_read(&vcpu, R_LDR), 0);
+	CHECK_EQ(lapic_read(&vcpu, R_DFR), 0xffffffff);
+	CHECK_EQ(lapic_read(&vcpu, R_SVR), 0xff);
+	CHECK_EQ(lapic_read(&vcpu, R_ESR), 0);
+	CHECK_EQ(lapic_read(&vcpu, R_LVTT), LVT_MASKED);
+	CHECK_EQ(lapic_read(&vcpu, R_LVT0), LVT_MASKED);
+	CHECK_EQ(lapic_read(&vcpu, R_LVT1), LVT_MASKED);
+	CHECK_EQ(lapic_read(&vcpu, R_LVTERR), LVT_MASKED);
+	CHECK_EQ(lapic_read(&vcpu, R_TMICT), 0);
+	CHECK_EQ(lapic_read(&vcpu, R_TMCCT), 0);
+	for (u32 i = 0; i < 0x80; i += 0x10) {
+		CHECK_EQ(lapic_read(&vcpu, R_ISR + i), 0);
+		CHECK_EQ(lapic_read(&vcpu, R_TMR + i), 0);
+		CHECK_EQ(lapic_read(&vcpu, R_IRR + i), 0);
+	}
+}
+
+static void guest_ids(u64 id)
+{
+	start_x2apic();
+	GUEST_EQ(rd(R_ID), id);
+	GUEST_EQ(rd(R_LDR), id / 16 << 16 | 1 << id % 16);
+}
+
+static void test_ids(void)
+{
+	u32 max = dev_info()->max_vcpus;
+	const u32 ids[] = { 0, max - 1 };
+
+	for (size_t i = 0; i < (max > 1 ? 2 : 1); i++) {
+		struct vcpu vcpu;
+		struct vm vm;
+
+		vm_create(&vm, 0);
+		guest_image(&vm);
+		vcpu_create(&vcpu, &vm, ids[i]);
+		CHECK_EQ(lapic_read(&vcpu, R_ID), ids[i] << 24);
+		/* the stacks are made for low numbers */
+		vcpu.id = 0;
+		guest_vcpu(&vcpu, guest_ids, ids[i]);
+		guest_done(&vcpu);
+		vcpu_destroy(&vcpu);
+		vm_destroy(&vm);
+	}
+}
+
+static void guest_modes(u64 arg)
+{
+	u64 base = grdmsr(MSR_APIC_BASE);
+	u64 xapic = base, off = base & ~BASE_ENABLE, x2 = base | BASE_X2APIC;
+
+	(void)arg;
+	/* the bootstrap processor, enabled */
+	GUEST_EQ(base, 0xfee00900);
+	/* MSRs of the x2APIC are not there in xAPIC mode */
+	GUEST_EQ(try_rd(R_ID), 13);
+	GUEST_EQ(try_wr(R_TPR, 0), 13);
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, off | BASE_X2APIC), 13);
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, base | 1), 13);
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, base | 1UL << 63), 13);
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, x2), NO_TRAP);
+	GUEST_EQ(grdmsr(MSR_APIC_BASE), x2);
+	GUEST_EQ(try_rd(R_ID), NO_TRAP);
+	/* from x2APIC the only way is off */
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, xapic), 13);
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, off | BASE_X2APIC), 13);
+	GUEST_EQ(grdmsr(MSR_APIC_BASE), x2);
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, off), NO_TRAP);
+	GUEST_EQ(try_rd(R_ID), 13);
+	/* from off the only way is xAPIC */
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, x2), 13);
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, xapic), NO_TRAP);
+	GUEST_EQ(try_wrmsr(MSR_APIC_BASE, x2), NO_TRAP);
+}
+
+static void test_modes(void)
+{
+	run_guest(guest_modes, 0);
+}
+
+static void guest_rules(u64 arg)
+{
+	static const u32 absent[] = {
+		0x000, 0x010, 0x040, 0x050, 0x090, 0x0c0, R_DFR, 0x290, R_ICR2,
+		0x3a0, 0x3b0, 0x3c0, 0x3d0, 0x400, 0x7f0, 0xff0
+	};
+	static const u32 read_only[] = {
+		R_ID, R_VERSION, R_PPR, R_LDR, R_ISR, R_ISR + 0x70, R_TMR,
+		R_IRR, R_TMCCT
+	};
+
+	(void)arg;
+	start_x2apic();
+	for (u32 i = 0; i < ARRAY_SIZE(absent); i++) {
+		GUEST_EQ(try_rd(absent[i]), 13);
+		GUEST_EQ(try_wr(absent[i], 0), 13);
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(read_only); i++) {
+		GUEST_EQ(try_rd(read_only[i]), NO_TRAP);
+		GUEST_EQ(try_wr(read_only[i], 0), 13);
+	}
+	/* write-only; only zero; only what has a meaning */
+	GUEST_EQ(try_rd(R_EOI), 13);
+	GUEST_EQ(try_rd(R_SELF), 13);
+	GUEST_EQ(try_wr(R_EOI, 1), 13);
+	GUEST_EQ(try_wr(R_EOI, 0), NO_TRAP);
+	GUEST_EQ(try_wr(R_ESR, 1), 13);
+	GUEST_EQ(try_wr(R_ESR, 0), NO_TRAP);
+	GUEST_EQ(try_wr(R_TPR, 0x100), 13);
+	GUEST_EQ(try_wr(R_TPR, 1UL << 32), 13);
+	GUEST_EQ(try_wr(R_SELF, 0x100), 13);
+	GUEST_EQ(try_wr(R_LVTT, 1UL << 8), 13);
+	GUEST_EQ(try_wr(R_LVTT, 1UL << 32), 13);
+	GUEST_EQ(try_wr(R_LVT0, 1UL << 17), 13);
+	GUEST_EQ(try_wr(R_TDCR, 1UL << 4), 13);
+	GUEST_EQ(try_wr(R_SVR, 1UL << 31), 13);
+	GUEST_EQ(try_wr(R_ICR, 1UL << 20), 13);
+	/* what is written is there */
+	wr(R_TPR, 0x25);
+	GUEST_EQ(rd(R_TPR), 0x25);
+	GUEST_EQ(gread_cr8(), 2);
+	gwrite_cr8(3);
+	GUEST_EQ(rd(R_TPR), 0x30);
+	GUEST_EQ(rd(R_PPR), 0x30);
+	gwrite_cr8(0);
+	wr(R_LVTT, LVT_MASKED | 0x50);
+	GUEST_EQ(rd(R_LVTT), LVT_MASKED | 0x50);
+	wr(R_LVT1, 0x400);
+	GUEST_EQ(rd(R_LVT1), 0x400);
+	wr(R_TDCR, 0xb);
+	GUEST_EQ(rd(R_TDCR), 0xb);
+}
+
+static void test_rules(void)
+{
+	run_guest(guest_rules, 0);
+}
+
+/* The guest's own access to the xAPIC page, served by user space. */
+static void guest_xapic(u64 arg)
+{
+	u32 v;
+
+	(void)arg;
+	guest_handler[0x55] = on_irq;
+	asm volatile("movl (%%rdx), %%eax"
+		     : "=a"(v) : "d"(0xfee00000 + R_VERSION) : "memory");
+	GUEST_ASSERT((v & 0xff) >= 0x10);
+	asm volatile("movl %%eax, (%%rdx)"
+		     : : "a"(0x1ff), "d"(0xfee00000 + R_SVR) : "memory");
+	asm volatile("movl (%%rdx), %%eax"
+		     : "=a"(v) : "d"(0xfee00000 + R_SVR) : "memory");
+	GUEST_EQ(v, 0x1ff);
+	/* an IPI to itself */
+	asm volatile("movl %%eax, (%%rdx)"
+		     : : "a"(0x40055), "d"(0xfee00000 + R_ICR) : "memory");
+	guest_handler[0x55] = NULL;
+	GUEST_SYNC(1);
+}
+
+static void test_xapic(void)
+{
+	u32 reads = 0, writes = 0;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_xapic, 0);
+	for (;;) {
+		struct mvm_run *run = vcpu.run;
+		u32 offset;
+
+		if (guest_run(&vcpu) != MVM_EXIT_MMIO)
+			break;
+		CHECK_EQ(run->mmio.gpa >> 12, 0xfee00);
+		offset = run->mmio.gpa & 0xfff;
+		if (run->mmio.flags & MVM_MMIO_WRITE) {
+			lapic_write(&vcpu, offset, run->gpr[MVM_RAX]);
+			writes++;
+		} else {
+			run->gpr[MVM_RAX] = lapic_read(&vcpu, offset);
+			reads++;
+		}
+		run->next_rip = run->rip + 2;
+	}
+	CHECK(guest_is_sync(&vcpu, 1));
+	CHECK_EQ(reads, 2);
+	CHECK_EQ(writes, 2);
+	/* IF is clear: the IPI waits */
+	CHECK_EQ(lapic_read(&vcpu, R_IRR + 0x20), 1 << (0x55 - 0x40));
+	guest_done(&vcpu);
+}
+
+/* ------------------------------------------------------------------------
+ * Priorities
+ */
+
+static void guest_priorities(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	GUEST_SYNC(1);
+	GUEST_EQ(bit_of(R_IRR, 0x41), 1);
+	GUEST_EQ(bit_of(R_IRR, 0x61), 1);
+	GUEST_EQ(bit_of(R_IRR, 0x62), 1);
+	GUEST_EQ(bit_of(R_IRR, 0x63), 0);
+	/* a class as high as the task's is not delivered */
+	wr(R_TPR, 0x60);
+	window();
+	GUEST_EQ(n_order, 0);
+	wr(R_TPR, 0x5f);
+	window();
+	GUEST_EQ(n_order, 2);
+	GUEST_EQ(order[0], 0x62);
+	GUEST_EQ(order[1], 0x61);
+	GUEST_EQ(bit_of(R_IRR, 0x41), 1);
+	GUEST_EQ(bit_of(R_IRR, 0x62), 0);
+	gwrite_cr8(0);
+	window();
+	GUEST_EQ(n_order, 3);
+	GUEST_EQ(order[2], 0x41);
+}
+
+static void test_priorities(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_priorities, 0);
+	guest_sync(&vcpu, 1);
+	send_msi(&vm, 0x41);
+	send_msi(&vm, 0x62);
+	send_msi(&vm, 0x61);
+	send_msi(&vm, 0x62);
+	guest_done(&vcpu);
+}
+
+static void on_nesting(struct trap_frame *frame)
+{
+	GUEST_EQ(frame->vector, 0x55);
+	GUEST_EQ(bit_of(R_ISR, 0x55), 1);
+	GUEST_EQ(bit_of(R_IRR, 0x55), 0);
+	GUEST_EQ(rd(R_PPR), 0x50);
+	order[n_order++] = frame->vector;
+	/* same class, lower and higher: only the higher class nests */
+	wr(R_SELF, 0x58);
+	wr(R_SELF, 0x42);
+	wr(R_SELF, 0x91);
+	window();
+	GUEST_EQ(n_order, 2);
+	GUEST_EQ(order[1], 0x91);
+	GUEST_EQ(bit_of(R_ISR, 0x91), 0);
+	GUEST_EQ(bit_of(R_ISR, 0x55), 1);
+	GUEST_EQ(bit_of(R_IRR, 0x58), 1);
+	/* the same vector once more is held back too */
+	wr(R_SELF, 0x55);
+	window();
+	GUEST_EQ(n_order, 2);
+	wr(R_EOI, 0);
+	guest_handler[0x55] = on_irq;
+	GUEST_EQ(rd(R_PPR), 0);
+}
+
+static void guest_nesting(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	guest_handler[0x55] = on_nesting;
+	wr(R_SELF, 0x55);
+	window();
+	GUEST_EQ(n_order, 5);
+	GUEST_EQ(order[2], 0x58);
+	GUEST_EQ(order[3], 0x55);
+	GUEST_EQ(order[4], 0x42);
+	/* all vectors that there are */
+	n_order = 0;
+	for (u32 v = 0x20; v < 0x60; v++)
+		wr(R_SELF, v);
+	gsti();
+	for (int i = 0; i < 10; i++)
+		gnop();
+	gcli();
+	GUEST_EQ(n_order, 64);
+	for (u32 i = 0; i < 64; i++)
+		GUEST_EQ(order[i], 0x5f - i);
+}
+
+static void test_nesting(void)
+{
+	run_guest(guest_nesting, 0);
+}
+
+/* ------------------------------------------------------------------------
+ * IPIs
+ */
+
+static void guest_self_ipi(u64 arg)
+{
+	static const u64 icr[] = {
+		0x40071,		/* shorthand self */
+		0x00072,		/* physical, x2APIC ID 0 */
+		0x80073,		/* all including self */
+		0x00874 | 1UL << 32,	/* logical, cluster 0, bit 0 */
+		0x00075 | 0xffffffffUL << 32,	/* broadcast */
+	};
+
+	(void)arg;
+	start_x2apic();
+	for (u32 i = 0; i < ARRAY_SIZE(icr); i++) {
+		n_order = 0;
+		wr(R_ICR, icr[i]);
+		GUEST_EQ(bit_of(R_IRR, icr[i] & 0xff), 1);
+		/* the x2APIC has no delivery status */
+		GUEST_EQ(rd(R_ICR), icr[i]);
+		window();
+		GUEST_EQ(n_order, 1);
+		GUEST_EQ(order[0], icr[i] & 0xff);
+	}
+	/* with interrupts enabled it arrives before the next instructions */
+	gsti();
+	n_order = 0;
+	for (u32 i = 0; i < 20; i++) {
+		wr(R_SELF, 0x80 + i);
+		gnop();
+		GUEST_EQ(n_order, i + 1);
+		GUEST_EQ(order[i], 0x80 + i);
+	}
+	gcli();
+	/* nobody is addressed: all but self, another ID */
+	n_order = 0;
+	wr(R_ICR, 0xc0076);
+	wr(R_ICR, 0x00077 | 9UL << 32);
+	window();
+	GUEST_EQ(n_order, 0);
+	/* an NMI to itself */
+	guest_handler[2] = on_irq;
+	wr(R_ICR, 0x00400);
+	gnop();
+	GUEST_EQ(guest_count[2], 1);
+}
+
+static void test_self_ipi(void)
+{
+	run_guest(guest_self_ipi, 0);
+}
+
+static void guest_init_ipi(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	wr(R_ICR, 0x4500 | 1UL << 32);
+	wr(R_ICR, 0x4612 | 1UL << 32);
+	wr(R_ICR, 0xc4500);
+	GUEST_SYNC(1);
+}
+
+static void test_init_ipi(void)
+{
+	static const u64 icr[] = { 0x4500 | 1UL << 32, 0x4612 | 1UL << 32,
+				   0xc4500 };
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_init_ipi, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(icr); i++) {
+		guest_exit(&vcpu, MVM_EXIT_IPI);
+		CHECK_EQ(vcpu.run->ipi.icr, icr[i]);
+	}
+	guest_sync(&vcpu, 1);
+}
+
+/* Two vCPUs: the second answers each interrupt with one to the first. */
+static volatile u32 pings, pongs;
+
+static void on_ping(struct trap_frame *frame)
+{
+	(void)frame;
+	pings++;
+	wr(R_EOI, 0);
+	wr(R_ICR, 0x91);
+}
+
+static void on_pong(struct trap_frame *frame)
+{
+	(void)frame;
+	pongs++;
+	wr(R_EOI, 0);
+}
+
+static void guest_second(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	guest_handler[0x90] = on_ping;
+	GUEST_SYNC(2);
+	for (;;)
+		gsti_hlt();
+}
+
+static void guest_first(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	guest_handler[0x90] = on_ping;
+	guest_handler[0x91] = on_pong;
+	GUEST_SYNC(1);
+	for (u32 i = 0; i < 20; i++) {
+		wr(R_ICR, 0x90 | 1UL << 32);
+		while (pongs == i)
+			gsti_hlt();
+		GUEST_EQ(pongs, i + 1);
+	}
+	GUEST_EQ(pings, 20);
+	/* all but self */
+	wr(R_ICR, 0xc0090);
+	while (pongs == 20)
+		gsti_hlt();
+}
+
+static void test_two_vcpus(void)
+{
+	struct vcpu first, second;
+	struct vm vm;
+
+	if (dev_info()->max_vcpus < 2)
+		test_skip("max_vcpus is 1");
+	guest_create(&vm, &first, 0, guest_first, 0);
+	vcpu_create(&second, &vm, 1);
+	guest_vcpu(&second, guest_second, 0);
+	guest_sync(&first, 1);
+	guest_sync(&second, 2);
+	vcpu_run_async(&second);
+	vcpu_run_async(&first);
+	CHECK(vcpu_poll(&first, 10000));
+	guest_check(&first);
+	CHECK(guest_is_done(&first));
+	CHECK_EQ(vcpu_stop(&second), MVM_EXIT_INTR);
+}
+
+/* ------------------------------------------------------------------------
+ * MSIs
+ */
+
+static void guest_msi(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	guest_handler[2] = on_irq;
+	GUEST_SYNC(1);
+	GUEST_EQ(guest_count[2], 1);
+	window();
+	GUEST_EQ(guest_count[0x31], 1);
+	GUEST_EQ(guest_count[0x32], 1);
+	GUEST_EQ(guest_count[0x33], 1);
+	GUEST_EQ(guest_count[0x34], 1);
+	GUEST_EQ(guest_count[0x35], 0);
+	/* level-triggered ones say so */
+	GUEST_SYNC(2);
+	GUEST_EQ(bit_of(R_IRR, 0x36), 1);
+	window();
+	GUEST_EQ(guest_count[0x36], 1);
+	GUEST_EQ(bit_of(R_TMR, 0x36), 1);
+	GUEST_EQ(bit_of(R_TMR, 0x34), 0);
+}
+
+static void test_msi(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_msi, 0);
+	guest_sync(&vcpu, 1);
+	CHECK_OK(try_msi(&vm, 0xfee00000, 0x31));
+	/* broadcast, lowest priority, logical to bit 0 */
+	CHECK_OK(try_msi(&vm, 0xfeeff000, 0x32));
+	CHECK_OK(try_msi(&vm, 0xfee00000, 0x133));
+	CHECK_OK(try_msi(&vm, 0xfee01004, 0x34));
+	CHECK_OK(try_msi(&vm, 0xfee00000, 0x400));
+	CHECK_ERR(try_msi(&vm, 0xfee07000, 0x35), ENOENT);
+	CHECK_ERR(try_msi(&vm, 0xfee80004, 0x35), ENOENT);
+	guest_sync(&vcpu, 2);
+	CHECK_OK(try_msi(&vm, 0xfee00000, 0xc036));
+	guest_done(&vcpu);
+}
+
+static void guest_wait_msi(u64 halt)
+{
+	start_x2apic();
+	GUEST_SYNC(1);
+	for (u32 i = 0; i < 10; i++) {
+		if (halt)
+			gsti_hlt();
+		gsti();
+		while (n_order == i)
+			gpause();
+		gcli();
+		GUEST_EQ(order[i], 0x40 + i);
+		GUEST_SYNC(2);
+	}
+}
+
+/* From outside, while the guest runs or sleeps. */
+static void wait_msi(u64 halt)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_wait_msi, halt);
+	guest_sync(&vcpu, 1);
+	for (u32 i = 0; i < 10; i++) {
+		vcpu_run_async(&vcpu);
+		CHECK(!vcpu_poll(&vcpu, i ? i / 2 : 20));
+		send_msi(&vm, 0x40 + i);
+		CHECK(vcpu_poll(&vcpu, 5000));
+		guest_check(&vcpu);
+		CHECK(guest_is_sync(&vcpu, 2));
+	}
+	guest_done(&vcpu);
+}
+
+static void test_msi_running(void)
+{
+	wait_msi(0);
+}
+
+static void test_msi_halted(void)
+{
+	wait_msi(1);
+}
+
+/* ------------------------------------------------------------------------
+ * Software disable, errors
+ */
+
+static void guest_disable(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	wr(R_LVTT, 0x50);
+	wr(R_LVTERR, 0x51);
+	guest_handler[2] = on_irq;
+	wr(R_SVR, 0xff);
+	/* every LVT is masked and stays so */
+	GUEST_EQ(rd(R_LVTT), LVT_MASKED | 0x50);
+	GUEST_EQ(rd(R_LVTERR), LVT_MASKED | 0x51);
+	wr(R_LVTT, 0x50);
+	GUEST_EQ(rd(R_LVTT), LVT_MASKED | 0x50);
+	GUEST_SYNC(1);
+	window();
+	GUEST_EQ(n_order, 1);
+	GUEST_EQ(order[0], 2);
+	GUEST_EQ(bit_of(R_IRR, 0x60), 0);
+	wr(R_SVR, 0x1ff);
+	window();
+	GUEST_EQ(n_order, 1);
+	/* and taken again */
+	GUEST_SYNC(2);
+	window();
+	GUEST_EQ(n_order, 2);
+}
+
+static void test_disable(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_disable, 0);
+	guest_sync(&vcpu, 1);
+	/* fixed ones are refused, NMI is taken; either result of the call */
+	try_msi(&vm, 0xfee00000, 0x60);
+	CHECK_OK(try_msi(&vm, 0xfee00000, 0x400));
+	guest_sync(&vcpu, 2);
+	send_msi(&vm, 0x61);
+	guest_done(&vcpu);
+}
+
+static void guest_errors(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	wr(R_ESR, 0);
+	GUEST_EQ(rd(R_ESR), 0);
+	/* a vector below 16 cannot be sent: bit 5 */
+	wr(R_SELF, 0x0f);
+	wr(R_ESR, 0);
+	GUEST_EQ(rd(R_ESR) & 0x20, 0x20);
+	wr(R_ESR, 0);
+	GUEST_EQ(rd(R_ESR), 0);
+	wr(R_LVTERR, 0x70);
+	wr(R_ICR, 0x40003);
+	window();
+	GUEST_EQ(n_order, 1);
+	GUEST_EQ(order[0], 0x70);
+	wr(R_ESR, 0);
+	GUEST_EQ(rd(R_ESR) & 0x20, 0x20);
+}
+
+static void test_errors(void)
+{
+	run_guest(guest_errors, 0);
+}
+
+static void test_xapic_errors(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_nothing, 0);
+	lapic_write(&vcpu, R_ESR, 0);
+	CHECK_EQ(lapic_read(&vcpu, R_ESR), 0);
+	/* no register there: bit 7 */
+	lapic_read(&vcpu, 0x040);
+	lapic_write(&vcpu, R_ESR, 0);
+	CHECK_EQ(lapic_read(&vcpu, R_ESR), 0x80);
+	lapic_write(&vcpu, R_ESR, 0);
+	CHECK_EQ(lapic_read(&vcpu, R_ESR), 0);
+	lapic_write(&vcpu, 0xff0, 1);
+	lapic_write(&vcpu, R_ESR, 0);
+	CHECK_EQ(lapic_read(&vcpu, R_ESR), 0x80);
+	/* the xAPIC has registers that the x2APIC lacks */
+	lapic_write(&vcpu, R_LDR, 0x03000000);
+	lapic_write(&vcpu, R_DFR, 0x0fffffff);
+	CHECK_EQ(lapic_read(&vcpu, R_LDR), 0x03000000);
+	CHECK_EQ(lapic_read(&vcpu, R_DFR), 0x0fffffff);
+	lapic_write(&vcpu, R_DFR, 0xffffffff);
+	/* flat logical destinations */
+	lapic_write(&vcpu, R_SVR, 0x1ff);
+	CHECK_OK(try_msi(&vm, 0xfee02004, 0x44));
+	CHECK_EQ(lapic_read(&vcpu, R_IRR + 0x20), 1 << 4);
+	CHECK_ERR(try_msi(&vm, 0xfee04004, 0x45), ENOENT);
+	/* EOI by user space */
+	lapic_write(&vcpu, R_ICR2, 0);
+	lapic_write(&vcpu, R_ICR, 0x46);
+	CHECK_EQ(lapic_read(&vcpu, R_IRR + 0x20), 1 << 4 | 1 << 6);
+}
+
+/* ------------------------------------------------------------------------
+ * The timer
+ */
+
+static u32 apic_khz, tsc_khz;
+
+/* TSC ticks of n timer ticks. */
+static u64 tsc_of(u64 n)
+{
+	return n * tsc_khz / apic_khz;
+}
+
+/* Timer ticks of so many microseconds. */
+static u32 timer_us(u32 us)
+{
+	return (u64)apic_khz * us / 1000;
+}
+
+static void start_timer(struct vm *vm)
+{
+	*GUEST_VAR(vm, apic_khz) = dev_info()->apic_timer_khz;
+	*GUEST_VAR(vm, tsc_khz) = dev_info()->tsc_khz;
+}
+
+static void run_timer_guest(void (*fn)(u64), u64 arg)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, fn, arg);
+	start_timer(&vm);
+	guest_done(&vcpu);
+}
+
+static void guest_oneshot(u64 arg)
+{
+	u64 start, want;
+	u32 count, now;
+
+	(void)arg;
+	start_x2apic();
+	for (u32 divide = 0; divide < 3; divide++) {
+		/* by 1, by 2, by 16 */
+		static const u32 dcr[] = { 0xb, 0x0, 0x3 };
+		static const u32 by[] = { 1, 2, 16 };
+
+		wr(R_TDCR, dcr[divide]);
+		wr(R_LVTT, 0x50);
+		n_order = 0;
+		count = timer_us(500) / by[divide];
+		want = tsc_of((u64)count * by[divide]);
+		start = grdtsc();
+		wr(R_TMICT, count);
+		now = rd(R_TMCCT);
+		GUEST_ASSERT(now > 0 && now <= count);
+		gsti();
+		while (!n_order)
+			gpause();
+		gcli();
+		GUEST_EQ(order[0], 0x50);
+		/* not early (rounding apart), and not ten times as late */
+		GUEST_ASSERT(last_tsc - start + want / 100 + 100 >= want);
+		GUEST_ASSERT(last_tsc - start < 10 * want + 20000 * tsc_khz / 1000);
+		GUEST_EQ(rd(R_TMCCT), 0);
+		GUEST_EQ(rd(R_TMICT), count);
+		/* once */
+		start = grdtsc();
+		gsti();
+		while (grdtsc() - start < 2 * want)
+			gpause();
+		gcli();
+		GUEST_EQ(n_order, 1);
+	}
+	/* 0 stops it */
+	n_order = 0;
+	wr(R_TDCR, 0xb);
+	wr(R_TMICT, timer_us(300));
+	wr(R_TMICT, 0);
+	GUEST_EQ(rd(R_TMCCT), 0);
+	start = grdtsc();
+	gsti();
+	while (grdtsc() - start < tsc_of(timer_us(600)))
+		gpause();
+	gcli();
+	GUEST_EQ(n_order, 0);
+}
+
+static void test_oneshot(void)
+{
+	run_timer_guest(guest_oneshot, 0);
+}
+
+static void guest_periodic(u64 arg)
+{
+	u64 start, period;
+
+	(void)arg;
+	start_x2apic();
+	wr(R_TDCR, 0xb);
+	wr(R_LVTT, LVT_PERIODIC | 0x52);
+	period = tsc_of(timer_us(500));
+	start = grdtsc();
+	wr(R_TMICT, timer_us(500));
+	gsti();
+	while (n_order < 5)
+		gpause();
+	gcli();
+	GUEST_ASSERT(last_tsc - start + period / 10 >= 5 * period);
+	GUEST_ASSERT(rd(R_TMCCT) <= timer_us(500));
+	/* masked: it counts on, nothing comes */
+	wr(R_LVTT, LVT_MASKED | LVT_PERIODIC | 0x52);
+	window();
+	n_order = 0;
+	start = grdtsc();
+	gsti();
+	while (grdtsc() - start < 3 * period)
+		gpause();
+	gcli();
+	GUEST_EQ(n_order, 0);
+	GUEST_ASSERT(rd(R_TMCCT) > 0);
+	/* unmasked: it comes again */
+	wr(R_LVTT, LVT_PERIODIC | 0x53);
+	gsti();
+	while (!n_order)
+		gpause();
+	gcli();
+	GUEST_EQ(order[0], 0x53);
+	wr(R_TMICT, 0);
+	window();
+	n_order = 0;
+	start = grdtsc();
+	gsti();
+	while (grdtsc() - start < 2 * period)
+		gpause();
+	gcli();
+	GUEST_EQ(n_order, 0);
+}
+
+static void test_periodic(void)
+{
+	run_timer_guest(guest_periodic, 0);
+}
+
+static void guest_deadline(u64 arg)
+{
+	u64 start, deadline;
+
+	(void)arg;
+	start_x2apic();
+	/* in the other modes the MSR is 0 whatever is written */
+	gwrmsr(MSR_TSC_DEADLINE, grdtsc() + 1000000);
+	GUEST_EQ(grdmsr(MSR_TSC_DEADLINE), 0);
+	wr(R_LVTT, LVT_DEADLINE | 0x54);
+	/* the count registers do nothing in this mode */
+	wr(R_TMICT, 1000);
+	GUEST_EQ(rd(R_TMCCT), 0);
+	/* in the past: at once */
+	gwrmsr(MSR_TSC_DEADLINE, grdtsc() - 1);
+	window();
+	GUEST_EQ(n_order, 1);
+	GUEST_EQ(order[0], 0x54);
+	GUEST_EQ(grdmsr(MSR_TSC_DEADLINE), 0);
+	gwrmsr(MSR_TSC_DEADLINE, 1);
+	window();
+	GUEST_EQ(n_order, 2);
+	/* in the future: not before */
+	for (u32 i = 0; i < 5; i++) {
+		start = grdtsc();
+		deadline = start + tsc_of(timer_us(300));
+		n_order = 0;
+		gwrmsr(MSR_TSC_DEADLINE, deadline);
+		GUEST_EQ(grdmsr(MSR_TSC_DEADLINE), deadline);
+		gsti();
+		while (!n_order)
+			gpause();
+		gcli();
+		GUEST_ASSERT(last_tsc >= deadline);
+		GUEST_EQ(grdmsr(MSR_TSC_DEADLINE), 0);
+	}
+	/* disarmed by 0, moved by a later write */
+	n_order = 0;
+	gwrmsr(MSR_TSC_DEADLINE, grdtsc() + tsc_of(timer_us(300)));
+	gwrmsr(MSR_TSC_DEADLINE, 0);
+	GUEST_EQ(grdmsr(MSR_TSC_DEADLINE), 0);
+	start = grdtsc();
+	gsti();
+	while (grdtsc() - start < tsc_of(timer_us(900)))
+		gpause();
+	gcli();
+	GUEST_EQ(n_order, 0);
+	/* a change of mode disarms */
+	gwrmsr(MSR_TSC_DEADLINE, grdtsc() + tsc_of(timer_us(300)));
+	wr(R_LVTT, 0x54);
+	GUEST_EQ(grdmsr(MSR_TSC_DEADLINE), 0);
+	start = grdtsc();
+	gsti();
+	while (grdtsc() - start < tsc_of(timer_us(900)))
+		gpause();
+	gcli();
+	GUEST_EQ(n_order, 0);
+}
+
+static void guest_no_deadline(u64 arg)
+{
+	u32 r[4];
+
+	(void)arg;
+	gcpuid(1, 0, r);
+	GUEST_EQ(r[2] >> 24 & 1, 0);
+	start_x2apic();
+	GUEST_EQ(try_wrmsr(MSR_TSC_DEADLINE, 0), 13);
+}
+
+static void test_deadline(void)
+{
+	if (dev_info()->capabilities & MVM_CAP_TSC_DEADLINE)
+		run_timer_guest(guest_deadline, 0);
+	else
+		run_timer_guest(guest_no_deadline, 0);
+}
+
+static void guest_timer_hlt(u64 deadline)
+{
+	(void)deadline;
+	start_x2apic();
+	wr(R_TDCR, 0xb);
+	for (u32 i = 0; i < 10; i++) {
+		u64 start = grdtsc(), want = tsc_of(timer_us(200));
+
+		if (deadline) {
+			wr(R_LVTT, LVT_DEADLINE | 0x56);
+			gwrmsr(MSR_TSC_DEADLINE, start + want);
+		} else {
+			wr(R_LVTT, 0x56);
+			wr(R_TMICT, timer_us(200));
+		}
+		n_order = 0;
+		while (!n_order)
+			gsti_hlt();
+		gcli();
+		GUEST_ASSERT(last_tsc - start + want / 100 + 100 >= want);
+	}
+}
+
+static void test_timer_hlt(void)
+{
+	run_timer_guest(guest_timer_hlt, 0);
+	if (dev_info()->capabilities & MVM_CAP_TSC_DEADLINE)
+		run_timer_guest(guest_timer_hlt, 1);
+}
+
+/* The timer runs while the vCPU is stopped. */
+static void guest_timer_stopped(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	wr(R_TDCR, 0xb);
+	wr(R_LVTT, 0x57);
+	wr(R_TMICT, timer_us(500));
+	GUEST_SYNC(1);
+	GUEST_EQ(bit_of(R_IRR, 0x57), 1);
+	window();
+	GUEST_EQ(n_order, 1);
+}
+
+static void test_timer_stopped(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_timer_stopped, 0);
+	start_timer(&vm);
+	guest_sync(&vcpu, 1);
+	usleep(20000);
+	guest_done(&vcpu);
+}
+
+/* ------------------------------------------------------------------------
+ * GET and SET
+ */
+
+static void guest_round_trip(u64 second)
+{
+	if (!second) {
+		start_x2apic();
+		wr(R_TPR, 0x31);
+		wr(R_LVTT, LVT_MASKED | 0x5a);
+		wr(R_LVT1, 0x400);
+		wr(R_TDCR, 0xb);
+		wr(R_SELF, 0x77);
+		wr(R_SELF, 0x22);
+		GUEST_SYNC(1);
+		return;
+	}
+	for (int i = 32; i < 256; i++)
+		guest_handler[i] = on_irq;
+	GUEST_EQ(rd(R_TPR), 0x31);
+	GUEST_EQ(gread_cr8(), 3);
+	GUEST_EQ(rd(R_SVR), 0x1ff);
+	GUEST_EQ(rd(R_LVTT), LVT_MASKED | 0x5a);
+	GUEST_EQ(rd(R_LVT1), 0x400);
+	GUEST_EQ(rd(R_TDCR), 0xb);
+	window();
+	GUEST_EQ(n_order, 1);
+	GUEST_EQ(order[0], 0x77);
+	wr(R_TPR, 0);
+	window();
+	GUEST_EQ(n_order, 2);
+	GUEST_EQ(order[1], 0x22);
+}
+
+static void test_round_trip(void)
+{
+	struct mvm_lapic l = { 0 }, back = { 0 };
+	struct vcpu from, to;
+	struct vm a, b;
+	struct mvm_sregs s;
+
+	guest_create(&a, &from, 0, guest_round_trip, 0);
+	guest_sync(&from, 1);
+	CHECK_OK(mvm_ioctl(from.fd, MVM_GET_LAPIC, &l));
+	CHECK_EQ(l.regs[R_TPR >> 4], 0x31);
+	CHECK_EQ(l.regs[R_SVR >> 4], 0x1ff);
+	CHECK_EQ(l.regs[(R_IRR + 0x30) >> 4], 1 << (0x77 - 0x60));
+	CHECK_EQ(l.regs[(R_IRR + 0x10) >> 4], 1 << (0x22 - 0x20));
+	CHECK_EQ(l.tsc_deadline, 0);
+
+	guest_create(&b, &to, 0, guest_round_trip, 1);
+	vcpu_get_sregs(&to, &s);
+	s.apic_base |= BASE_X2APIC;
+	vcpu_set_sregs(&to, &s);
+	CHECK_OK(mvm_ioctl(to.fd, MVM_SET_LAPIC, &l));
+	CHECK_OK(mvm_ioctl(to.fd, MVM_GET_LAPIC, &back));
+	for (u32 i = 0; i < 64; i++)
+		if (l.regs[i] != back.regs[i])
+			FAIL("register 0x%x: set 0x%x, got 0x%x", i << 4,
+			     l.regs[i], back.regs[i]);
+	CHECK_EQ(l.tsc_deadline, back.tsc_deadline);
+	guest_done(&to);
+}
+
+static void test_set_impossible(void)
+{
+	static const struct {
+		u32 reg, value;
+	} bad[] = {
+		{ R_TPR, 0x100 }, { R_LVTT, 0xffffffff },
+		{ R_TDCR, 0xffffffff }, { R_SVR, 0xffffffff },
+	};
+	struct mvm_lapic good = { 0 }, l;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_nothing, 0);
+	CHECK_OK(mvm_ioctl(vcpu.fd, MVM_GET_LAPIC, &good));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		l = good;
+		l.regs[bad[i].reg >> 4] = bad[i].value;
+		if (mvm_ioctl(vcpu.fd, MVM_SET_LAPIC, &l) != -1 ||
+		    errno != EINVAL)
+			FAIL("register 0x%x: 0x%x is not refused", bad[i].reg,
+			     bad[i].value);
+	}
+	l = good;
+	CHECK_OK(mvm_ioctl(vcpu.fd, MVM_SET_LAPIC, &l));
+}
+
+static const struct test tests[] = {
+	{ "registers: as the SDM gives them after reset", test_reset },
+	{ "registers: ID and logical ID follow the vCPU's number", test_ids },
+	{ "modes: allowed and forbidden changes of IA32_APIC_BASE", test_modes },
+	{ "x2apic: reserved bits, absent and read-only registers give #GP",
+	  test_rules },
+	{ "xapic: user space serves the guest's accesses", test_xapic },
+	{ "xapic: error status, logical destinations, ICR", test_xapic_errors },
+	{ "priority: IRR, task priority, order", test_priorities },
+	{ "priority: nesting by class, end of interrupt", test_nesting },
+	{ "ipi: to itself by every way", test_self_ipi },
+	{ "ipi: INIT and SIPI go to user space", test_init_ipi },
+	{ "ipi: between two vCPUs that halt", test_two_vcpus },
+	{ "msi: modes and destinations", test_msi },
+	{ "msi: reaches a guest that spins", test_msi_running },
+	{ "msi: wakes a guest that halts", test_msi_halted },
+	{ "svr: software disable masks and refuses", test_disable },
+	{ "esr: illegal vectors", test_errors },
+	{ "timer: one-shot, with three dividers", test_oneshot },
+	{ "timer: periodic, masked, stopped", test_periodic },
+	{ "timer: TSC deadline, or #GP where it is not offered", test_deadline },
+	{ "timer: wakes from HLT", test_timer_hlt },
+	{ "timer: expires while the vCPU is stopped", test_timer_stopped },
+	{ "state: get and set carry everything over", test_round_trip },
+	{ "state: impossible registers give EINVAL", test_set_impossible },
+};
+
+TEST_MAIN(tests)
