@@ -232,10 +232,6 @@ static int check_basics(const struct vmx_capability_msrs *raw,
 		*why = "the CPU cannot keep a VMCS in write-back memory";
 		return -EOPNOTSUPP;
 	}
-	if (!(raw->basic & BASIC_INS_OUTS)) {
-		*why = "the CPU does not report the operands of INS and OUTS";
-		return -EOPNOTSUPP;
-	}
 	return 0;
 }
 
@@ -254,6 +250,10 @@ static int check_features(const struct vmx_capability_msrs *raw,
 	if (!(raw->ept_vpid & VMX_EPT_INVEPT_BIT) ||
 	    !(raw->ept_vpid & VMX_EPT_EXTENT_CONTEXT_BIT)) {
 		*why = "the CPU cannot flush one EPT (single-context INVEPT)";
+		return -EOPNOTSUPP;
+	}
+	if (!(raw->basic & BASIC_INS_OUTS)) {
+		*why = "the CPU does not report the operands of INS and OUTS";
 		return -EOPNOTSUPP;
 	}
 	/* A CPU with unrestricted guests has it (SDM 3D A.6). */

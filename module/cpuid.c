@@ -454,7 +454,8 @@ static u32 settable(const struct mvm_cpuid_entry *entry,
 	for (i = 0; i < ARRAY_SIZE(free_registers); i++) {
 		if (entry->function >= free_registers[i].first &&
 		    entry->function <= free_registers[i].last &&
-		    free_registers[i].regs & BIT(reg))
+		    free_registers[i].regs & BIT(reg) &&
+		    (entry->function != 0xd || !entry->index))
 			return U32_MAX;
 	}
 	/* The two that follow the vCPU's state whatever is written here. */
