@@ -20,9 +20,6 @@
 #include "vm.h"
 #include "vmx_ops.h"
 
-/* To go when msr_policy.o is in the build by itself. */
-#include "msr_policy.h"
-
 static u64 *state_place(struct mvm_vcpu *vcpu, const struct msr_row *row)
 {
 	return (u64 *)((char *)&vcpu->msr + row->place);
