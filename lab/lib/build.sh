@@ -37,29 +37,26 @@ build_lab_tools() {
 	mv "$new" "$LAB_TOOLS"
 }
 
-# build_project KDIR NAME FOLDER...: builds FOLDERs (module, userspace-tool,
-# selftests) in the copy NAME through the top Makefile, and sets PROJECT to the
-# copy.
+# build_project KDIR NAME TARGET...: makes TARGETs (module, tool, selftests of
+# the top Makefile, guests of the tool's) in the copy NAME and sets PROJECT to the copy.
 build_project() {
 	PROJECT=$LAB_BUILD/$2
 	with_lock "$LAB_BUILD/locks/$2" build_project_now "$@"
 }
 
 build_project_now() {
-	local kdir=$1 folder
+	local kdir=$1 target folder
 	shift 2
 	copy_project
-	for folder in "$@"; do
-		[[ -d $PROJECT/$folder ]] || continue
-		stage "build: $folder"
-		logged "building $folder" make -C "$PROJECT" --no-print-directory \
-			-j"$(nproc)" KDIR="$kdir" "$(make_target "$folder")"
+	for target in "$@"; do
+		stage "build: $target"
+		case $target in
+		guests) folder=$PROJECT/userspace-tool ;;
+		*) folder=$PROJECT ;;
+		esac
+		logged "make $target" make -C "$folder" --no-print-directory -j"$(nproc)" \
+			"$target" KDIR="$kdir"
 	done
-}
-
-# make_target FOLDER: the target of the top Makefile that builds FOLDER.
-make_target() {
-	if [[ $1 == userspace-tool ]]; then echo tool; else echo "$1"; fi
 }
 
 # What is built in the copy stays; what vanished from the checkout goes.
@@ -68,7 +65,7 @@ copy_project() {
 		--exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c'
 		--exclude='*.cmd' --exclude='*.a' --exclude='*.d' --exclude='entry_offsets.[hs]' --exclude=Module.symvers
 		--exclude=modules.order --exclude=build/ --exclude='*.bin'
-		--exclude=/userspace-tool/mini-vm)
+		--exclude=/userspace-tool/mini-vm --exclude='/*.mod*')
 	mkdir -p "$PROJECT"
 	logged 'copying the sources' rsync -a --delete "${skip[@]}" "$LAB_ROOT/" "$PROJECT/"
 }

@@ -5,7 +5,9 @@
 
 LAB_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 LAB_CACHE=${MINI_VM_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/mini-vm-lab}
-LAB_BUILD=$LAB_ROOT/.cache/lab
+# Each checkout builds apart, and outside of itself: "make clean" there would
+# otherwise reach in here.
+LAB_BUILD=$LAB_CACHE/build/$(printf %s "$LAB_ROOT" | sha256sum | cut -c1-12)
 LAB_START=${LAB_START:-$EPOCHREALTIME}
 export LAB_START
 

@@ -11,7 +11,7 @@ kunit() {
 	copy_project
 	make -C "$PROJECT" -j"$(nproc)" kunit KDIR="$BUILT_KDIR"
 	"$LAB_ROOT/lab/run" --emulator qemu --kernel kunit --no-module --no-tool --no-selftests \
-		--append 'loglevel=7 panic_on_warn=0' --console "$console" --timeout 300 \
+		--append 'loglevel=7 kunit.enable=1' --console "$console" --timeout 300 \
 		--add "$PROJECT/mini_vm_kunit.ko" -- \
 		insmod /root/mini_vm_kunit.ko || status=$?
 	read_kunit "$console" >>"$RESULTS"
