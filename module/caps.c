@@ -187,90 +187,81 @@ static int choose_controls(const u64 allowed[CONTROL_WORDS],
 	return 0;
 }
 
-/* Is VMX there and free to use, before any capability MSR means something? */
-static int check_platform(const struct vmx_capability_msrs *raw,
-			  const char **why)
+/* A condition that refuses the machine. */
+struct refusal {
+	bool refused;
+	int error;
+	const char *why;
+};
+
+static int first_refusal(const struct refusal *list, unsigned int count,
+			 const char **why)
 {
-	if (!raw->vmx) {
-		*why = "the CPU has no VMX, or a hypervisor below hides it";
-		return -ENODEV;
-	}
-	/* VMXON would fault (SDM 3C 24.7); the kernel locks it at boot. */
-	if (!(raw->feature_control & FEAT_CTL_LOCKED)) {
-		*why = "the firmware has not decided about VMX (IA32_FEATURE_CONTROL is not locked)";
-		return -EACCES;
-	}
-	if (!(raw->feature_control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX)) {
-		*why = "the firmware has switched VMX off; look for \"VT-x\" or \"virtualization\" in its set-up";
-		return -EACCES;
-	}
-	if (raw->fred) {
-		*why = "the kernel uses FRED, which mini-vm does not support yet";
-		return -EOPNOTSUPP;
-	}
-	if (raw->tsc_unstable || !raw->tsc_khz) {
-		*why = "the CPU has no stable TSC of known frequency";
-		return -EOPNOTSUPP;
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		*why = list[i].why;
+		if (list[i].refused)
+			return list[i].error;
 	}
 	return 0;
 }
 
-static int check_basics(const struct vmx_capability_msrs *raw,
-			const char **why)
+/* Is VMX there and free to use, before its controls mean something? */
+static int check_platform(const struct vmx_capability_msrs *raw,
+			  const char **why)
 {
 	u32 size = vmx_basic_vmcs_size(raw->basic);
+	const struct refusal list[] = {
+		{ !raw->vmx, -ENODEV,
+		  "the CPU has no VMX, or a hypervisor below hides it" },
+		/* VMXON would fault (SDM 3C 24.7); the kernel locks it at boot. */
+		{ !(raw->feature_control & FEAT_CTL_LOCKED), -EACCES,
+		  "the firmware has not decided about VMX (IA32_FEATURE_CONTROL is not locked)" },
+		{ !(raw->feature_control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX),
+		  -EACCES,
+		  "the firmware has switched VMX off; look for \"VT-x\" or \"virtualization\" in its set-up" },
+		{ raw->fred, -EOPNOTSUPP,
+		  "the kernel uses FRED, which mini-vm does not support yet" },
+		{ raw->tsc_unstable || !raw->tsc_khz, -EOPNOTSUPP,
+		  "the CPU has no stable TSC of known frequency" },
+		{ !size || size > 4096, -EOPNOTSUPP,
+		  "the CPU has a VMCS that is larger than a page" },
+		{ raw->basic & BASIC_32BIT_ADDRESSES, -EOPNOTSUPP,
+		  "the CPU needs VMX structures below 4 GiB" },
+		{ BASIC_MEMORY_TYPE(raw->basic) != MEMORY_TYPE_WB, -EOPNOTSUPP,
+		  "the CPU cannot keep a VMCS in write-back memory" },
+	};
 
-	if (!size || size > 4096) {
-		*why = "the CPU has a VMCS that is larger than a page";
-		return -EOPNOTSUPP;
-	}
-	if (raw->basic & BASIC_32BIT_ADDRESSES) {
-		*why = "the CPU needs VMX structures below 4 GiB";
-		return -EOPNOTSUPP;
-	}
-	if (BASIC_MEMORY_TYPE(raw->basic) != MEMORY_TYPE_WB) {
-		*why = "the CPU cannot keep a VMCS in write-back memory";
-		return -EOPNOTSUPP;
-	}
-	return 0;
+	return first_refusal(list, ARRAY_SIZE(list), why);
 }
 
 /* After choose_controls(): EPT and unrestricted guest are there. */
 static int check_features(const struct vmx_capability_msrs *raw,
 			  const char **why)
 {
-	if (!(raw->ept_vpid & VMX_EPT_PAGE_WALK_4_BIT)) {
-		*why = "the CPU has no EPT with four levels";
-		return -EOPNOTSUPP;
-	}
-	if (!(raw->ept_vpid & VMX_EPTP_WB_BIT)) {
-		*why = "the CPU cannot walk the EPT in write-back memory";
-		return -EOPNOTSUPP;
-	}
-	if (!(raw->ept_vpid & VMX_EPT_INVEPT_BIT) ||
-	    !(raw->ept_vpid & VMX_EPT_EXTENT_CONTEXT_BIT)) {
-		*why = "the CPU cannot flush one EPT (single-context INVEPT)";
-		return -EOPNOTSUPP;
-	}
-	if (!(raw->basic & BASIC_INS_OUTS)) {
-		*why = "the CPU does not report the operands of INS and OUTS";
-		return -EOPNOTSUPP;
-	}
-	/* A CPU with unrestricted guests has it (SDM 3D A.6). */
-	if (!(raw->misc & VMX_MISC_SAVE_EFER_LMA)) {
-		*why = "the CPU does not save the guest's long mode at VM exit";
-		return -EOPNOTSUPP;
-	}
 	/* PE and PG are free in an unrestricted guest (SDM 3C 24.8). */
-	if (raw->cr0_fixed0 & ~(u64)(X86_CR0_PE | X86_CR0_NE | X86_CR0_PG)) {
-		*why = "the CPU fixes a bit of CR0 that mini-vm does not know";
-		return -EOPNOTSUPP;
-	}
-	if (raw->cr4_fixed0 & ~(u64)X86_CR4_VMXE) {
-		*why = "the CPU fixes a bit of CR4 that mini-vm does not know";
-		return -EOPNOTSUPP;
-	}
-	return 0;
+	const u64 cr0_known = X86_CR0_PE | X86_CR0_NE | X86_CR0_PG;
+	const struct refusal list[] = {
+		{ !(raw->ept_vpid & VMX_EPT_PAGE_WALK_4_BIT), -EOPNOTSUPP,
+		  "the CPU has no EPT with four levels" },
+		{ !(raw->ept_vpid & VMX_EPTP_WB_BIT), -EOPNOTSUPP,
+		  "the CPU cannot walk the EPT in write-back memory" },
+		{ !(raw->ept_vpid & VMX_EPT_INVEPT_BIT) ||
+		  !(raw->ept_vpid & VMX_EPT_EXTENT_CONTEXT_BIT), -EOPNOTSUPP,
+		  "the CPU cannot flush one EPT (single-context INVEPT)" },
+		{ !(raw->basic & BASIC_INS_OUTS), -EOPNOTSUPP,
+		  "the CPU does not report the operands of INS and OUTS" },
+		/* A CPU with unrestricted guests has it (SDM 3D A.6). */
+		{ !(raw->misc & VMX_MISC_SAVE_EFER_LMA), -EOPNOTSUPP,
+		  "the CPU does not save the guest's long mode at VM exit" },
+		{ raw->cr0_fixed0 & ~cr0_known, -EOPNOTSUPP,
+		  "the CPU fixes a bit of CR0 that mini-vm does not know" },
+		{ raw->cr4_fixed0 & ~(u64)X86_CR4_VMXE, -EOPNOTSUPP,
+		  "the CPU fixes a bit of CR4 that mini-vm does not know" },
+	};
+
+	return first_refusal(list, ARRAY_SIZE(list), why);
 }
 
 static void fill_controls(const struct vmx_capability_msrs *raw,
@@ -352,8 +343,6 @@ int mvm_caps_negotiate(const struct vmx_capability_msrs *raw,
 
 	memset(caps, 0, sizeof(*caps));
 	ret = check_platform(raw, why);
-	if (!ret)
-		ret = check_basics(raw, why);
 	if (!ret)
 		ret = choose_controls(allowed, chosen, why);
 	if (!ret)

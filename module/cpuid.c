@@ -178,17 +178,6 @@ find_entry(const struct mvm_cpuid_table *table, u32 leaf, u32 index)
 	return NULL;
 }
 
-static bool has_leaf(const struct mvm_cpuid_table *table, u32 leaf)
-{
-	u32 i;
-
-	for (i = 0; i < table->count; i++) {
-		if (table->entries[i].function == leaf)
-			return true;
-	}
-	return false;
-}
-
 static u32 max_extended(const struct mvm_cpuid_table *table)
 {
 	const struct mvm_cpuid_entry *entry = find_entry(table, 0x80000000, 0);
@@ -212,8 +201,7 @@ mvm_cpuid_lookup_slow(const struct mvm_cpuid_table *table, u32 leaf, u32 index)
 	if (entry)
 		return entry;
 	if (leaf >> 28 == MVM_CPUID_BASE >> 28 || leaf <= table->max_basic ||
-	    (leaf >= 0x80000000 && leaf <= max_extended(table)) ||
-	    has_leaf(table, leaf))
+	    (leaf >= 0x80000000 && leaf <= max_extended(table)))
 		return &zero_entry;
 	return find_entry(table, table->max_basic, index) ?: &zero_entry;
 }
@@ -264,26 +252,18 @@ static void read_host(struct builder *b, u32 leaf, u32 index, u32 regs[4])
 		b->read(leaf, index, regs);
 }
 
-static struct mvm_cpuid_entry *add(struct builder *b, u32 leaf, u32 eax,
-				   u32 ebx, u32 ecx, u32 edx)
-{
-	struct mvm_cpuid_entry *entry = &b->out->entries[b->out->count++];
+/* An entry without sub-leaves. */
+#define ALONE	U32_MAX
 
-	*entry = (struct mvm_cpuid_entry){
-		.function = leaf, .eax = eax, .ebx = ebx, .ecx = ecx, .edx = edx,
+static void add(struct builder *b, u32 leaf, u32 index, u32 eax, u32 ebx,
+		u32 ecx, u32 edx)
+{
+	b->out->entries[b->out->count++] = (struct mvm_cpuid_entry){
+		.function = leaf,
+		.index = index == ALONE ? 0 : index,
+		.flags = index == ALONE ? 0 : MVM_CPUID_INDEXED,
+		.eax = eax, .ebx = ebx, .ecx = ecx, .edx = edx,
 	};
-	return entry;
-}
-
-static struct mvm_cpuid_entry *add_indexed(struct builder *b, u32 leaf,
-					   u32 index, u32 eax, u32 ebx, u32 ecx,
-					   u32 edx)
-{
-	struct mvm_cpuid_entry *entry = add(b, leaf, eax, ebx, ecx, edx);
-
-	entry->index = index;
-	entry->flags = MVM_CPUID_INDEXED;
-	return entry;
 }
 
 static void add_host(struct builder *b, u32 leaf)
@@ -291,7 +271,7 @@ static void add_host(struct builder *b, u32 leaf)
 	u32 regs[4];
 
 	read_host(b, leaf, 0, regs);
-	add(b, leaf, regs[0], regs[1], regs[2], regs[3]);
+	add(b, leaf, ALONE, regs[0], regs[1], regs[2], regs[3]);
 }
 
 /* Deterministic cache parameters, nothing shared between cores (SDM 2A). */
@@ -303,7 +283,7 @@ static void add_caches(struct builder *b)
 		read_host(b, 4, i, regs);
 		if (!(regs[0] & 0x1f))
 			break;
-		add_indexed(b, 4, i, regs[0] & 0x3fff, regs[1], regs[2], regs[3]);
+		add(b, 4, i, regs[0] & 0x3fff, regs[1], regs[2], regs[3]);
 	}
 }
 
@@ -315,13 +295,13 @@ static void add_xsave(struct builder *b)
 
 	if (!b->caps->xsave)
 		return;
-	add_indexed(b, 0xd, 0, lower_32_bits(mask), 0, 0, upper_32_bits(mask));
-	add_indexed(b, 0xd, 1, 0, 0, 0, 0);
+	add(b, 0xd, 0, lower_32_bits(mask), 0, 0, upper_32_bits(mask));
+	add(b, 0xd, 1, 0, 0, 0, 0);
 	for (i = 2; i < 63; i++) {
 		if (!(mask & BIT_ULL(i)))
 			continue;
 		read_host(b, 0xd, i, regs);
-		add_indexed(b, 0xd, i, regs[0], regs[1], 0, 0);
+		add(b, 0xd, i, regs[0], regs[1], 0, 0);
 	}
 }
 
@@ -333,40 +313,40 @@ static void add_leaves(struct builder *b)
 	u32 regs[4], leaf;
 
 	read_host(b, 0, 0, regs);
-	add(b, 0, MAX_BASIC, regs[1], regs[2], regs[3]);
+	add(b, 0, ALONE, MAX_BASIC, regs[1], regs[2], regs[3]);
 	read_host(b, 1, 0, regs);
-	add(b, 1, regs[0], regs[1] & 0xff00, 0, 0);
+	add(b, 1, ALONE, regs[0], regs[1] & 0xff00, 0, 0);
 	add_host(b, 2);
 	add_caches(b);
-	add(b, 6, 0, 0, 0, 0);
+	add(b, 6, ALONE, 0, 0, 0, 0);
 	read_host(b, 7, 0, regs);
-	add_indexed(b, 7, 0, min(regs[0], 1U), 0, 0, 0);
-	add_indexed(b, 7, 1, 0, 0, 0, 0);
+	add(b, 7, 0, min(regs[0], 1U), 0, 0, 0);
+	add(b, 7, 1, 0, 0, 0, 0);
 	/* One thread in one core in a package of its own: level types 1, 2, 0. */
-	add_indexed(b, 0xb, 0, 0, 1, 0x100, 0);
-	add_indexed(b, 0xb, 1, 0, 1, 0x201, 0);
-	add_indexed(b, 0xb, 2, 0, 0, 2, 0);
+	add(b, 0xb, 0, 0, 1, 0x100, 0);
+	add(b, 0xb, 1, 0, 1, 0x201, 0);
+	add(b, 0xb, 2, 0, 0, 2, 0);
 	add_xsave(b);
 	/* TSC = crystal * EBX / EAX, so guests need not measure it. */
-	add(b, 0x15, 1, caps->timer_ratio, mvm_caps_timer_hz(caps), 0);
-	add(b, 0x16, mhz, mhz, 100, 0);
+	add(b, 0x15, ALONE, 1, caps->timer_ratio, mvm_caps_timer_hz(caps), 0);
+	add(b, 0x16, ALONE, mhz, mhz, 100, 0);
 
 	memcpy(regs, MVM_CPUID_SIGNATURE, 12);
-	add(b, MVM_CPUID_BASE, MAX_HYPERVISOR, regs[0], regs[1], regs[2]);
-	add(b, MVM_CPUID_FEATURES, 0, 0, 0, 0);
-	add(b, MVM_CPUID_TIMING, caps->tsc_khz,
+	add(b, MVM_CPUID_BASE, ALONE, MAX_HYPERVISOR, regs[0], regs[1], regs[2]);
+	add(b, MVM_CPUID_FEATURES, ALONE, 0, 0, 0, 0);
+	add(b, MVM_CPUID_TIMING, ALONE, caps->tsc_khz,
 	    caps->tsc_khz / caps->timer_ratio, 0, 0);
 
-	add(b, 0x80000000, MAX_EXTENDED, 0, 0, 0);
-	add(b, 0x80000001, 0, 0, 0, 0);
+	add(b, 0x80000000, ALONE, MAX_EXTENDED, 0, 0, 0);
+	add(b, 0x80000001, ALONE, 0, 0, 0, 0);
 	for (leaf = 0x80000002; leaf <= 0x80000004; leaf++)
 		add_host(b, leaf);
 	read_host(b, 0x80000006, 0, regs);
-	add(b, 0x80000006, 0, 0, regs[2], 0);
-	add(b, 0x80000007, 0, 0, 0, 0);
+	add(b, 0x80000006, ALONE, 0, 0, regs[2], 0);
+	add(b, 0x80000007, ALONE, 0, 0, 0, 0);
 	/* EPT with four levels and paging without LA57: 48 bits of each. */
 	read_host(b, 0x80000008, 0, regs);
-	add(b, 0x80000008, clamp(regs[0] & 0xff, 36U, 48U) | 48 << 8, 0, 0, 0);
+	add(b, 0x80000008, ALONE, clamp(regs[0] & 0xff, 36U, 48U) | 48 << 8, 0, 0, 0);
 }
 
 static u32 supported_features(struct builder *b, const struct feature_word *word)
@@ -707,7 +687,7 @@ u32 mvm_cpuid_xsave_size(const struct mvm_cpuid_table *table, u64 xcr0)
 	u32 size = 512 + 64;	/* legacy region and header (SDM 1 13.4) */
 	u32 i;
 
-	if (!has_leaf(table, 0xd))
+	if (!find_entry(table, 0xd, 0))
 		return 512;	/* FXSAVE */
 	for (i = 0; i < table->count; i++) {
 		const struct mvm_cpuid_entry *entry = &table->entries[i];

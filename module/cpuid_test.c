@@ -353,7 +353,7 @@ static void model_lookup(const struct mvm_cpuid_entry *entries, u32 count,
 			 u32 leaf, u32 index, struct mvm_cpuid_entry *out)
 {
 	u32 max_basic = 0, max_extended = 0, i;
-	bool exists = false;
+	bool found = false;
 
 	memset(out, 0, sizeof(*out));
 	for (i = 0; i < count; i++) {
@@ -363,9 +363,9 @@ static void model_lookup(const struct mvm_cpuid_entry *entries, u32 count,
 			max_basic = e->eax;
 		if (e->function == 0x80000000 && (!e->flags || !e->index))
 			max_extended = e->eax;
-		exists |= e->function == leaf;
+		found |= e->function == leaf && (!e->flags || e->index == index);
 	}
-	if (!exists && !(leaf >= 0x40000000 && leaf <= 0x4fffffff) &&
+	if (!found && !(leaf >= 0x40000000 && leaf <= 0x4fffffff) &&
 	    !(leaf < 0x80000000 && leaf <= max_basic) &&
 	    !(leaf >= 0x80000000 && leaf <= max_extended))
 		leaf = max_basic;

@@ -650,6 +650,7 @@ static const struct exit_op exit_ops[] = {
 	OP(EXCEPTION_NMI, "exception or NMI", exit_exception, IN_DELIVERY, QUALIFIED),
 	OP(EXTERNAL_INTERRUPT, "external interrupt", exit_host_interrupt),
 	OP(TRIPLE_FAULT, "triple fault", exit_triple_fault),
+	OP(INIT_SIGNAL, "INIT", exit_host_interrupt),
 	OP(INTERRUPT_WINDOW, "interrupt window", exit_window),
 	OP(NMI_WINDOW, "NMI window", exit_window),
 	OP(TASK_SWITCH, "task switch", exit_task_switch, IN_DELIVERY, QUALIFIED),

@@ -7,6 +7,7 @@
 #include <linux/math64.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <asm/processor-flags.h>
 #include <asm/tsc.h>
 #include <asm/vmx.h>
@@ -50,6 +51,20 @@ void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector)
 {
 	set_bit(vector, vcpu->pending_irr);
 	mvm_vcpu_request(vcpu, MVM_REQ_IRR);
+}
+
+/**
+ * mvm_vcpu_stop() - end the vCPU's run for good
+ * @vcpu: vCPU; may sleep
+ *
+ * The thread may be waiting for a page of the owner that will never come (a
+ * userfaultfd whose server is gone, a dead network file system): a fatal signal
+ * ends that wait.  The caller waits for the thread.
+ */
+void mvm_vcpu_stop(struct mvm_vcpu *vcpu)
+{
+	mvm_vcpu_request(vcpu, MVM_REQ_STOP);
+	send_sig(SIGKILL, vcpu->thread, 1);
 }
 
 /* ---- time ---- */
@@ -220,6 +235,8 @@ static int take_answer(struct mvm_vcpu *vcpu)
 		if (by_instruction(vcpu->answering)) {
 			answer->rip = READ_ONCE(run->next_rip);
 			answer->completed = true;
+			/* It ends with the instruction (SDM 3B 18.3.1.1). */
+			answer->rflags &= ~(u64)X86_EFLAGS_RF;
 		}
 		break;
 	case MVM_ACTION_RETRY:
@@ -415,6 +432,7 @@ int mvm_run_thread(void *data)
 {
 	struct mvm_vcpu *vcpu = data;
 
+	allow_signal(SIGKILL);		/* mvm_vcpu_stop() */
 	while (!kthread_should_stop()) {
 		set_current_state(TASK_IDLE);
 		if (READ_ONCE(vcpu->state) != VCPU_RUNNING) {

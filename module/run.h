@@ -16,6 +16,8 @@ void mvm_run_timer_init(struct mvm_vcpu *vcpu);
 void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request);
 void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector);
 
+void mvm_vcpu_stop(struct mvm_vcpu *vcpu);
+
 /* The runner: */
 u64 mvm_vcpu_tsc(const struct mvm_vcpu *vcpu);
 s64 mvm_vcpu_tsc_offset(const struct mvm_vcpu *vcpu);

@@ -285,7 +285,7 @@ static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct mvm_vcpu *vcpu = file->private_data;
 
-	mvm_vcpu_request(vcpu, MVM_REQ_STOP);
+	mvm_vcpu_stop(vcpu);
 	kthread_stop(vcpu->thread);
 	hrtimer_cancel(&vcpu->apic_timer);
 	mvm_vm_put(vcpu->vm);

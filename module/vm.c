@@ -107,7 +107,7 @@ void mvm_vm_owner_gone(struct mvm_vm *vm)
 	mutex_lock(&vm->lock);
 	mutex_unlock(&vm->lock);
 	mvm_for_each_vcpu(vm, i, vcpu)
-		mvm_vcpu_request(vcpu, MVM_REQ_STOP);
+		mvm_vcpu_stop(vcpu);
 	mvm_for_each_vcpu(vm, i, vcpu)
 		wait_event(vcpu->wait, READ_ONCE(vcpu->state) != VCPU_RUNNING);
 }
