@@ -4,14 +4,16 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proc.h"
 
-static unsigned int scan_tasks(const char *prefix, long *ticks)
+static unsigned int scan_tasks(const char *prefix, long *ticks, int cpu)
 {
 	unsigned int n = 0;
 	struct dirent *e;
@@ -41,6 +43,14 @@ static unsigned int scan_tasks(const char *prefix, long *ticks)
 		if (strncmp(name + 1, prefix, strlen(prefix)))
 			continue;
 		n++;
+		if (cpu >= 0) {
+			cpu_set_t set;
+
+			CPU_ZERO(&set);
+			CPU_SET(cpu, &set);
+			CHECK_OK(sched_setaffinity(atoi(e->d_name), sizeof(set),
+						   &set));
+		}
 		if (sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
 			   &user, &system) == 2)
 			*ticks += user + system;
@@ -53,14 +63,21 @@ unsigned int count_tasks(const char *prefix)
 {
 	long ticks = 0;
 
-	return scan_tasks(prefix, &ticks);
+	return scan_tasks(prefix, &ticks, -1);
+}
+
+unsigned int pin_tasks(const char *prefix, int cpu)
+{
+	long ticks = 0;
+
+	return scan_tasks(prefix, &ticks, cpu);
 }
 
 long task_ticks(const char *prefix)
 {
 	long ticks = 0;
 
-	scan_tasks(prefix, &ticks);
+	scan_tasks(prefix, &ticks, -1);
 	return ticks;
 }
 

@@ -9,6 +9,8 @@
 
 /* Tasks in /proc whose name, with a newline at its end, begins like this. */
 unsigned int count_tasks(const char *prefix);
+/* Put them on one CPU; how many there are. */
+unsigned int pin_tasks(const char *prefix, int cpu);
 /* CPU time that they have used, in clock ticks. */
 long task_ticks(const char *prefix);
 /* One number from a file; -1 when there is none. */
