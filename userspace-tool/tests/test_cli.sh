@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# test_cli.sh - the command line as a person meets it: statuses and sentences.
+# Runs build/mini-vm on the host; nothing here needs the kernel module.
+cd "$(dirname "$0")/.." || exit 1
+tool=build/mini-vm
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+count=0
+failed=0
+
+result() {
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $count - $2"
+		sed 's/^/# stdout: /' "$folder/out"
+		sed 's/^/# stderr: /' "$folder/err"
+	fi
+}
+
+# expect STATUS PATTERN NAME ARGUMENT...: status, and a line of stderr
+expect() {
+	want=$1 pattern=$2 name=$3
+	shift 3
+	"$tool" "$@" >"$folder/out" 2>"$folder/err" </dev/null
+	status=$?
+	[ "$status" -eq "$want" ] && grep -q -- "$pattern" "$folder/err" &&
+		! grep -vq '^mini-vm: \|^Try ' "$folder/err"
+	result $? "$name (status $status)"
+}
+
+# shows PATTERN NAME ARGUMENT...: status 0 and a line of stdout
+shows() {
+	pattern=$1 name=$2
+	shift 2
+	"$tool" "$@" >"$folder/out" 2>"$folder/err" </dev/null &&
+		grep -q -- "$pattern" "$folder/out" && [ ! -s "$folder/err" ]
+	result $? "$name"
+}
+
+shows '^mini-vm [0-9.]* (ABI [0-9]*)$' "--version shows version and ABI" --version
+shows '^Usage: mini-vm COMMAND' "--help shows the commands" --help
+shows '^Usage: mini-vm run .*IMAGE' "run --help shows its usage" run --help
+shows '--initrd=FILE' "run --help shows its options" run --help
+shows '^Usage: mini-vm check' "check --help shows its usage" check --help
+
+expect 2 'which command?' "no command"
+expect 2 "'walk' is not a command" "an unknown command" walk
+expect 2 'which image?' "no image" run
+expect 2 'one image at a time' "two images" run one two
+expect 2 "unrecognized option '--nope'" "an unknown option" run --nope image
+expect 2 "option '--memory' requires an argument" "an option without its argument" run image --memory
+expect 2 "'many' is not a size" "a size that is none" run --memory many image
+expect 2 "'12X' is not a size" "a size with a wrong suffix" run --memory 12X image
+expect 2 "'-5M' is not a size" "a negative size" run --memory -5M image
+expect 2 'is too much' "too much memory" run --memory 2000G image
+expect 2 'is too much' "a size that overflows" run --memory 99999999999999999999 image
+expect 2 'is too little' "too little memory" run --memory 1M image
+expect 2 'cannot be a name' "a name with a slash" run --name a/b image
+expect 2 'cannot be a name' "an empty name" run --name '' image
+expect 2 'cannot be a name' "a name that is too long" run --name 12345678901234567890123456789012 image
+expect 2 'is not an image type' "an unknown type" run --type elf image
+expect 2 'is not an action' "an unknown action" run --on-reset dance image
+expect 2 'check takes no arguments' "check with an argument" check now
+
+expect 6 'there is no such image' "a missing image" run "$folder/none"
+mkdir "$folder/dir"
+expect 6 'is not a regular file' "a folder as image" run "$folder/dir"
+: >"$folder/empty"
+expect 6 'this image is empty' "an empty image" run "$folder/empty"
+echo text >"$folder/text"
+expect 6 'not a kernel' "a text file" run "$folder/text"
+expect 6 'an ELF file, which mini-vm cannot boot' "an ELF file" run "$tool"
+expect 6 'there is no such initrd' "a missing initrd" run --initrd "$folder/none" "$folder/text"
+expect 2 'only a Linux kernel takes --append' "--append without a kernel" run --append quiet build/guests/hello.bin
+expect 2 'only a Linux kernel takes --initrd' "--initrd without a kernel" run --initrd "$folder/text" build/guests/hello.bin
+expect 6 'a boot sector has 512 bytes' "a boot sector of the wrong size" run --type bootsector "$folder/text"
+head -c 700000 /dev/zero >"$folder/big.flat"
+expect 6 'a flat binary may have' "a flat binary that is too big" run "$folder/big.flat"
+huge=$(awk '/^MemTotal/ { printf "%d", $2 / 1024 / 1024 + 2 }' /proc/meminfo)
+if [ "$huge" -lt 1000 ]; then
+	expect 6 'use less with --memory' "more memory than the machine has" \
+		run --memory "${huge}G" build/guests/hello.bin
+fi
+
+if [ -e /dev/mini-vm ]; then
+	count=$((count + 1))
+	echo "ok $count - no device # SKIP this machine has one"
+else
+	expect 4 'the kernel module is not loaded' "no device" run build/guests/hello.bin
+	"$tool" check >"$folder/out" 2>"$folder/err"
+	status=$?
+	[ $status -eq 4 ] && grep -q '^This machine cannot run VMs' "$folder/out"
+	result $? "check says that it cannot (status $status)"
+fi
+
+"$tool" --help >/dev/full 2>"$folder/err"
+status=$?
+: >"$folder/out"
+[ $status -eq 6 ] && grep -q 'cannot write to standard output' "$folder/err"
+result $? "a full disk is noticed (status $status)"
+
+echo "1..$count"
+[ "$failed" -eq 0 ]

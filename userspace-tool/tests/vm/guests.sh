@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# guests.sh - the small guests, for real.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+mini-vm check >"$folder/out" 2>"$folder/err"
+result $? "check says that this machine can run VMs"
+has out '^This machine can run VMs' "in a sentence"
+
+run_guest 85 "a boot sector ends by the debug-exit port" "$GUESTS/hello.bin"
+has out '^hello from the boot sector$' "and its line arrives"
+
+run_guest 3 "string I/O" --type flat "$GUESTS/strings.bin"
+has out '^one line by one instruction$' "REP OUTSB sends its line"
+
+run_guest 3 "timer interrupts wake a guest from HLT" --type flat "$GUESTS/timer.bin"
+has out '^\.\.\.\.\.\.\.\.\.\.$' "ten times"
+
+run_guest 3 "MMIO is emulated" "$GUESTS/mmio.bin"
+
+run_guest 10 "a triple fault is status 10" "$GUESTS/triple.bin"
+has err 'mini-vm: .*triple fault' "with a sentence"
+has err 'CS  *0000' "and the registers"
+
+run_guest 8 "a reset with --on-reset exit is status 8" --on-reset exit "$GUESTS/reset.bin"
+
+# --on-reset reboot: the guest resets for ever; three letters prove it
+timeout -s TERM 10 mini-vm run "$GUESTS/reset.bin" >"$folder/out" 2>"$folder/err" </dev/null
+status=$?
+letters=$(tr -cd R <"$folder/out" | wc -c)
+[ "$letters" -ge 3 ]
+result $? "a reset guest starts again ($letters times)"
+
+printf 'hello, guest.' | timeout 60 mini-vm run --type flat "$GUESTS/echo.bin" >"$folder/out" 2>"$folder/err"
+status=$?
+[ "$status" -eq 1 ] && [ "$(cat "$folder/out")" = "HELLO, GUEST" ]
+result $? "input from a pipe arrives whole (status $status)"
+
+head -c 5000 /dev/zero | tr '\0' a | sed 's/$/./' | timeout 100 mini-vm run --type flat "$GUESTS/echo.bin" >"$folder/out" 2>"$folder/err"
+[ "$(tr -cd A <"$folder/out" | wc -c)" -eq 5000 ]
+result $? "also when it is long"
+
+mini-vm run --type flat "$GUESTS/echo.bin" </dev/null >"$folder/out" 2>"$folder/err" &
+pid=$!
+sleep 2
+kill -TERM $pid
+wait $pid
+status=$?
+[ "$status" -eq 12 ]
+result $? "SIGTERM ends a run with status 12 (status $status)"
+
+timeout 60 mini-vm run --type flat "$GUESTS/strings.bin" >/dev/full 2>"$folder/err" </dev/null
+status=$?
+[ "$status" -eq 6 ] && grep -q "cannot write the guest's output" "$folder/err"
+result $? "a full disk ends a run with status 6 (status $status)"
+
+run_guest 85 "--stats prints counters" --stats "$GUESTS/hello.bin"
+has err '^exits: port I/O' "of exits"
+beside=$(sed -n 's/^memory: .* beside it \([0-9]*\) KiB$/\1/p' "$folder/err")
+[ -n "$beside" ] && [ "$beside" -le 4096 ]
+result $? "the command needs 4 MiB at most beside the guest ($beside KiB)"
+
+finish
