@@ -5,7 +5,8 @@
  *	int mvm_vmx_enter(struct mvm_vcpu *vcpu);
  *
  * Called by window.c inside an open window: IRQs off, the vCPU's VMCS current,
- * the guest's FPU and MSRs loaded.
+ * the guest's FPU and MSRs loaded.  Not by C's rules: of the general registers
+ * only RBP and RSP come back as they were.
  *
  * Loads the guest's general registers from the run page, except RSP, which is
  * in the VMCS, and executes VMLAUNCH or, when vcpu->launched, VMRESUME.  If
@@ -28,12 +29,6 @@
 
 SYM_FUNC_START(mvm_vmx_enter)
 	push	%rbp
-	mov	%rsp, %rbp
-	push	%r15
-	push	%r14
-	push	%r13
-	push	%r12
-	push	%rbx
 	push	%rdi			/* @vcpu, for the way back */
 
 	/* The stack is the same at every entry of a window: write it once. */
@@ -142,11 +137,6 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	pop	%rax
 
 	pop	%rdi
-	pop	%rbx
-	pop	%r12
-	pop	%r13
-	pop	%r14
-	pop	%r15
 	pop	%rbp
 	RET
 

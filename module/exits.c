@@ -50,15 +50,7 @@ static bool in_64bit_code(void)
 	       vmcs_read32(VMCS_GUEST_CS_ACCESS) & VMX_AR_L_MASK;
 }
 
-/**
- * mvm_skip_to() - the guest's instruction is done, by us
- * @vcpu: vCPU whose window is open
- * @rip: where it goes on
- *
- * Ends the shadow of STI and MOV SS, and gives a single-stepping guest its #DB
- * (SDM 3C 27.3.1.5, 33.2).
- */
-void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip)
+static __always_inline void skip_to(unsigned long rip)
 {
 	u32 blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
 
@@ -71,8 +63,21 @@ void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip)
 				   vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG) | DR_STEP);
 }
 
+/**
+ * mvm_skip_to() - the guest's instruction is done, by us
+ * @vcpu: vCPU whose window is open
+ * @rip: where it goes on
+ *
+ * Ends the shadow of STI and MOV SS, and gives a single-stepping guest its #DB
+ * (SDM 3C 27.3.1.5, 33.2).
+ */
+void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip)
+{
+	skip_to(rip);
+}
+
 /* Where the exiting instruction ends; RIP wraps at 4 GiB outside 64-bit code. */
-static unsigned long next_rip(void)
+static __always_inline unsigned long next_rip(void)
 {
 	unsigned long rip = vmcs_read_natural(VMCS_GUEST_RIP);
 	unsigned long next = rip + vmcs_read32(VMCS_EXIT_INSN_LEN);
@@ -82,9 +87,9 @@ static unsigned long next_rip(void)
 	return next;
 }
 
-static enum exit_result skip(struct mvm_vcpu *vcpu)
+static __always_inline enum exit_result skip(struct mvm_vcpu *vcpu)
 {
-	mvm_skip_to(vcpu, next_rip());
+	skip_to(next_rip());
 	return EXIT_RESUME;
 }
 
@@ -700,6 +705,7 @@ enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu)
 		return reason & VMX_EXIT_REASONS_FAILED_VMENTRY ?
 		       entry_failed(vcpu) : exit_unhandled(vcpu);
 	op = &exit_ops[array_index_nospec(reason, ARRAY_SIZE(exit_ops))];
+	OPTIMIZER_HIDE_VAR(op);		/* compute the address once */
 	vcpu->exit_qualification = op->qualified ?
 		vmcs_read_natural(VMCS_EXIT_QUALIFICATION) : 0;
 	if (op->in_delivery)

@@ -470,14 +470,29 @@ static void window_close(struct mvm_vcpu *vcpu, struct mvm_window *window)
 				 window->their_vmcs != VMCS_NONE);
 }
 
-/* Enter once; the result of a VM entry that did not happen. */
+/*
+ * Call entry.S.  It leaves no general register but RBP and RSP as it was: the
+ * compiler keeps what it needs, which is less than a function call would save.
+ */
+static __always_inline int vmx_enter(struct mvm_vcpu *vcpu)
+{
+	int failed;
+
+	asm volatile("call mvm_vmx_enter"
+		     : "=a"(failed), "+D"(vcpu), ASM_CALL_CONSTRAINT
+		     : : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
+			 "r13", "r14", "r15", "cc", "memory");
+	return failed;
+}
+
+/* Enter once, and see why the guest came back. */
 static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 {
 	int failed;
 
 	trace_mvm_entry(vcpu);
 	vcpu->stats.entries++;
-	failed = mvm_vmx_enter(vcpu);
+	failed = vmx_enter(vcpu);
 	if (unlikely(failed))
 		return mvm_exit_entry_refused(vcpu, failed);
 	vcpu->launched = true;

@@ -22,8 +22,7 @@ int mvm_window_access(struct mvm_vcpu *vcpu,
 /* For exit handlers, inside the open window: */
 void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0);
 
-/* entry.S */
-int mvm_vmx_enter(struct mvm_vcpu *vcpu);
+/* entry.S: where a VM exit arrives */
 void mvm_vmx_exit(void);
 
 #endif /* MVM_WINDOW_H */
