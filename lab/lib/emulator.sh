@@ -84,6 +84,9 @@ emulator_command() {
 
 write_bochs_configuration() {
 	local folder=$1 disk=$2 cpu=$3 cpus=$4 memory=$5 interactive=$6 log=$7
+	local report=report
+	# Nobody reads it then, and a guest's odd accesses can fill a disk with it.
+	[[ $log != /dev/null ]] || report=ignore
 	cat <<-EOF
 		config_interface: textconfig
 		display_library: term
@@ -97,8 +100,8 @@ write_bochs_configuration() {
 		parport1: enabled=1, file="$folder/channel"
 		log: $log
 		panic: action=fatal
-		error: action=report
-		info: action=report
+		error: action=$report
+		info: action=$report
 		debug: action=ignore
 	EOF
 	[[ $interactive == yes ]] || printf 'com1: enabled=1, mode=file, dev="%s"\n' "$folder/console"
