@@ -393,6 +393,7 @@ static void guest_ipi_storm(u64 arg)
 	take_all();
 	gwrmsr(MSR_APIC_BASE, grdmsr(MSR_APIC_BASE) | 1 << 10);
 	gwrmsr(0x80f, 0x1ff);
+	gwrmsr(0x836, 0x400);
 	guest_handler[0x30] = eoi;
 	gwrmsr(0x83f, 0x30);
 	gsti();

@@ -52,6 +52,7 @@ static void enable_x2apic(void)
 {
 	gwrmsr(MSR_APIC_BASE, grdmsr(MSR_APIC_BASE) | 3 << 10);
 	gwrmsr(0x80f, 0x1ff);
+	gwrmsr(0x836, 0x400);
 	for (int i = 32; i < 256; i++)
 		guest_handler[i] = on_interrupt;
 }
@@ -68,6 +69,22 @@ static void set_line(struct vcpu *vcpu, u32 line, u32 level)
 	struct mvm_line l = { .line = line, .level = level };
 
 	CHECK_OK(mvm_ioctl(vcpu->fd, MVM_SET_LINE, &l));
+}
+
+static void lapic_write(struct vcpu *vcpu, u32 offset, u32 value)
+{
+	struct mvm_lapic_access a = {
+		.flags = MVM_LAPIC_WRITE, .offset = offset, .value = value
+	};
+
+	CHECK_OK(mvm_ioctl(vcpu->fd, MVM_LAPIC_ACCESS, &a));
+}
+
+/* LINT1 passes NMIs on, as firmware sets it up. */
+static void enable_lint1(struct vcpu *vcpu)
+{
+	lapic_write(vcpu, 0xf0, 0x1ff);
+	lapic_write(vcpu, 0x360, 0x400);
 }
 
 static void set_event(struct vcpu *vcpu, u8 event, u8 vector, s64 error, u8 len)
@@ -386,6 +403,7 @@ static void test_nmi(void)
 	struct vm vm;
 
 	guest_create(&vm, &vcpu, 0, guest_nmi, 0);
+	enable_lint1(&vcpu);
 	guest_sync(&vcpu, 1);
 	set_line(&vcpu, MVM_LINE_NMI, 1);
 	vcpu_get_events(&vcpu, &e);
@@ -496,6 +514,7 @@ static void test_nmi_hlt(void)
 	struct vm vm;
 
 	guest_create(&vm, &vcpu, 0, guest_nmi_hlt, 0);
+	enable_lint1(&vcpu);
 	vcpu_run_async(&vcpu);
 	send_msi(&vm, 0x61);
 	CHECK(!vcpu_poll(&vcpu, 20));
@@ -801,15 +820,6 @@ static void test_queued_action(void)
 /* ------------------------------------------------------------------------
  * The INTR line
  */
-
-static void lapic_write(struct vcpu *vcpu, u32 offset, u32 value)
-{
-	struct mvm_lapic_access a = {
-		.flags = MVM_LAPIC_WRITE, .offset = offset, .value = value
-	};
-
-	CHECK_OK(mvm_ioctl(vcpu->fd, MVM_LAPIC_ACCESS, &a));
-}
 
 static void guest_extint(u64 arg)
 {
