@@ -147,6 +147,17 @@ static void invalidate_begin(struct mvm_memory *memory, unsigned long start,
 	memory->invalidate_end = end;
 }
 
+/* @changed: pages of a slot, which faults may have looked up already. */
+static void invalidate_finish(struct mvm_memory *memory, bool changed)
+{
+	lockdep_assert_held(&memory->lock);
+	if (!WARN_ON_ONCE(!memory->invalidate_count))
+		memory->invalidate_count--;
+	if (changed)
+		memory->invalidate_seq++;
+	wake_up_all(&memory->invalidated);
+}
+
 /* The host is about to change the range. */
 static int memory_invalidate_start(struct mmu_notifier *notifier,
 				   const struct mmu_notifier_range *range)
@@ -172,18 +183,15 @@ static void memory_invalidate_end(struct mmu_notifier *notifier,
 {
 	struct mvm_memory *memory = &notifier_vm(notifier)->memory;
 	const struct mvm_mem_slot *slot;
+	bool changed = false;
 
 	spin_lock(&memory->lock);
 	for (slot = memory->slots; slot < memory->slots + MVM_MAX_SLOTS; slot++) {
 		unsigned long start = range->start, end = range->end;
 
-		if (slot_clip(slot, &start, &end)) {
-			memory->invalidate_seq++;
-			break;
-		}
+		changed |= slot_clip(slot, &start, &end);
 	}
-	if (!WARN_ON_ONCE(!memory->invalidate_count))
-		memory->invalidate_count--;
+	invalidate_finish(memory, changed);
 	spin_unlock(&memory->lock);
 }
 
@@ -369,23 +377,29 @@ static bool fault_begin(struct mvm_memory *memory, struct fault *fault, u64 gpa,
  */
 static int fault_get_page(struct fault *fault, bool *writable)
 {
-	unsigned int flags = FOLL_HWPOISON;
+	unsigned int flags = FOLL_HWPOISON | (fault->write ? FOLL_WRITE : 0);
+	struct page *page;
 	long got;
 
-	*writable = fault->writable &&
-		    get_user_pages_fast_only(fault->hva, 1, FOLL_WRITE,
-					     &fault->page) == 1;
-	if (*writable)
+	*writable = true;
+	if (fault->writable &&
+	    get_user_pages_fast_only(fault->hva, 1, FOLL_WRITE,
+				     &fault->page) == 1)
 		return 0;
+	*writable = fault->write;
 	if (!fault->write &&
 	    get_user_pages_fast_only(fault->hva, 1, 0, &fault->page) == 1)
 		return 0;
-	if (fault->write)
-		flags |= FOLL_WRITE;
 	got = get_user_pages_unlocked(fault->hva, 1, &fault->page, flags);
 	if (got != 1)
 		return got < 0 ? got : -EFAULT;
-	*writable = fault->write;
+	/* of shared memory the host lets a reader write, too */
+	if (!fault->write && fault->writable &&
+	    get_user_pages_fast_only(fault->hva, 1, FOLL_WRITE, &page) == 1) {
+		put_page(fault->page);
+		fault->page = page;
+		*writable = true;
+	}
 	return 0;
 }
 
@@ -471,8 +485,7 @@ static bool fault_is_stale(const struct mvm_memory *memory,
  * dirty at once, since the CPU will not tell: to clean a page, the host has to
  * change its own mapping, which zaps ours.
  *
- * Return: 0, also for a stale page: the guest tries again; -ENOSPC; else as
- * ept_map().
+ * Return: 0; -EAGAIN: the page is stale; -ENOSPC; else as ept_map().
  */
 static int fault_try_map(struct mvm_memory *memory,
 			 struct mvm_fault_cache *cache,
@@ -481,7 +494,7 @@ static int fault_try_map(struct mvm_memory *memory,
 	int error;
 
 	if (fault_is_stale(memory, fault))
-		return 0;
+		return -EAGAIN;
 	if (memory->ept.pages + EPT_MAP_TABLES > memory->max_tables)
 		return -ENOSPC;
 	error = ept_map(&memory->ept, fault->gpa, page_to_phys(fault->page),
@@ -497,9 +510,11 @@ static int fault_try_map(struct mvm_memory *memory,
  * first, as if the host changed the range: the size of a mapping changes only
  * after a flush (SDM 3A 4.10.2.3), and no other vCPU may put the old one back
  * meanwhile, or two could do that to each other for ever.
+ *
+ * Return: 0; -EAGAIN: look the page up again.
  */
-static void fault_map(struct mvm_vm *vm, struct mvm_fault_cache *cache,
-		      const struct fault *fault)
+static int fault_map(struct mvm_vm *vm, struct mvm_fault_cache *cache,
+		     const struct fault *fault)
 {
 	struct mvm_memory *memory = &vm->memory;
 	unsigned long hva = fault->hva & ~(LARGE_SIZE - 1);
@@ -516,17 +531,18 @@ static void fault_map(struct mvm_vm *vm, struct mvm_fault_cache *cache,
 		zap_finish(vm, zapped, &unlinked);
 
 		spin_lock(&memory->lock);
-		memory->invalidate_count--;
+		invalidate_finish(memory, false);
 		error = fault_try_map(memory, cache, fault);
+		/* other faults have seen what was there before */
 		memory->invalidate_seq++;
 	}
 	spin_unlock(&memory->lock);
 
+	if (error != -ENOSPC)
+		return error;
 	/* start again with an empty EPT: crude, but it bounds the memory */
-	if (error == -ENOSPC)
-		zap_gpa(vm, 0, 1ULL << EPT_GPA_BITS);
-	else
-		WARN_ON_ONCE(error);
+	zap_gpa(vm, 0, 1ULL << EPT_GPA_BITS);
+	return -EAGAIN;
 }
 
 /* With current->mm the owner's. */
@@ -538,12 +554,12 @@ static int fault_serve(struct mvm_vm *vm, struct mvm_fault_cache *cache,
 	error = fault_find_pages(fault, cache->pages);
 	if (error)
 		return error;
-	fault_map(vm, cache, fault);
+	error = fault_map(vm, cache, fault);
 	if (fault->level == EPT_LEVEL_2M)
 		put_pages(cache->pages, EPT_ENTRIES);
 	else
 		put_page(fault->page);
-	return 0;
+	return error;
 }
 
 /* The same from any thread.  mm_users is held no longer than needed. */
@@ -583,18 +599,33 @@ enum mvm_fault_result mvm_memory_fault(struct mvm_vm *vm,
 				       u64 access, int *error,
 				       unsigned long *hva)
 {
-	struct fault fault = {};
+	struct mvm_memory *memory = &vm->memory;
+	unsigned int tries = 2;
+	struct fault fault;
 	int failed;
 
-	if (!fault_begin(&vm->memory, &fault, gpa, access))
-		return MVM_FAULT_MMIO;
-	*hva = fault.hva + offset_in_page(gpa);
+	do {
+		fault = (struct fault){};
+		if (!fault_begin(memory, &fault, gpa, access))
+			return MVM_FAULT_MMIO;
+		*hva = fault.hva + offset_in_page(gpa);
+		failed = fault_cache_fill(vm, cache);
+		if (!failed)
+			failed = fault_serve_for_owner(vm, cache, &fault);
+		if (failed != -EAGAIN)
+			break;
+		/*
+		 * Stale: no wonder when the look-up itself broke copy-on-write.
+		 * While the host changes the range, another try is in vain, and
+		 * could keep the one who does it from the CPU.
+		 */
+		wait_event(memory->invalidated,
+			   !READ_ONCE(memory->invalidate_count) ||
+			   READ_ONCE(memory->invalidate_seq) != fault.seq);
+	} while (--tries);
 
-	failed = fault_cache_fill(vm, cache);
-	if (!failed)
-		failed = fault_serve_for_owner(vm, cache, &fault);
 	/* trace point: gpa, access, fault.level, fault.access, failed */
-	if (!failed)
+	if (!failed || failed == -EAGAIN)
 		return MVM_FAULT_MAPPED;
 	/* also for a signal that kills the owner: nobody sees that */
 	*error = failed == -EHWPOISON || failed == -ENOMEM ? -failed : EFAULT;
@@ -708,17 +739,6 @@ int mvm_memory_set_slot(struct mvm_vm *vm, const struct mvm_slot *args)
  */
 
 /**
- * mvm_memory_tables - table pages that the VM's EPT has now
- * @vm:		the VM
- *
- * Return: pages of 4 KiB, the root included.
- */
-unsigned long mvm_memory_tables(struct mvm_vm *vm)
-{
-	return READ_ONCE(vm->memory.ept.pages);
-}
-
-/**
  * mvm_memory_init - give a VM its memory, without any slot
  * @vm:		zeroed; @vm->mm becomes the caller's
  *
@@ -734,6 +754,7 @@ int mvm_memory_init(struct mvm_vm *vm)
 
 	mutex_init(&memory->slots_lock);
 	spin_lock_init(&memory->lock);
+	init_waitqueue_head(&memory->invalidated);
 	atomic_set(&memory->closing, 0);
 	memory->generation = 1;
 	/*

@@ -11,6 +11,7 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/mini_vm.h>
 #include "ept.h"
 
@@ -48,6 +49,7 @@ struct mvm_memory {
 	unsigned long invalidate_count;			/* [L] those running */
 	unsigned long invalidate_start;			/* [L] covers those running: HVA */
 	unsigned long invalidate_end;			/* [L] one past it */
+	wait_queue_head_t invalidated;			/* one has finished */
 
 	/* flushing: see zap_finish() */
 	u64 generation;					/* [a] [L] to change: zaps so far, + 1 */
@@ -76,12 +78,22 @@ u64 mvm_memory_max_gpa(void);
 int mvm_memory_init(struct mvm_vm *vm);
 void mvm_memory_destroy(struct mvm_vm *vm);
 int mvm_memory_set_slot(struct mvm_vm *vm, const struct mvm_slot *args);
-unsigned long mvm_memory_tables(struct mvm_vm *vm);
 enum mvm_fault_result mvm_memory_fault(struct mvm_vm *vm,
 				       struct mvm_fault_cache *cache, u64 gpa,
 				       u64 access, int *error,
 				       unsigned long *hva);
 void mvm_fault_cache_free(struct mvm_fault_cache *cache);
+
+/**
+ * mvm_memory_tables - table pages that a VM's EPT has now
+ * @memory:	the VM's
+ *
+ * Return: pages of 4 KiB, the root included.
+ */
+static inline unsigned long mvm_memory_tables(const struct mvm_memory *memory)
+{
+	return READ_ONCE(memory->ept.pages);
+}
 
 /**
  * mvm_memory_needs_invept - must this CPU flush before it enters the guest?
