@@ -258,7 +258,7 @@ static enum exit_result exit_exception(struct mvm_vcpu *vcpu)
 		return EXIT_CLOSE;
 	case VECTOR_DB:
 		/* SDM 3C table 28-1: B0-B3, BD, BS as in DR6. */
-		mvm_raise_db(vcpu, vcpu->exit_qualification & (0xf | BIT(13) | BIT(14)));
+		mvm_raise_db(vcpu, vcpu->exit_qualification & (DR6_B0_3 | DR6_BD | DR6_BS));
 		if ((info & INTR_TYPE) == INTR_TYPE_PRIV_SOFT) {
 			vcpu->event.info = VECTOR_DB | INTR_TYPE_PRIV_SOFT | INTR_VALID;
 			vcpu->event.insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
@@ -419,14 +419,6 @@ static enum exit_result exit_cr_access(struct mvm_vcpu *vcpu)
 	return skip(vcpu);
 }
 
-/* Bits of DR6 and DR7 that read as 1, and those that can be changed. */
-#define DR6_ONES	0xffff0ff0ULL
-#define DR6_WRITABLE	0x0000e00fULL
-#define DR6_BD		0x00002000ULL
-#define DR7_GENERAL_DETECT 0x00002000UL
-#define DR7_ONES	0x00000400ULL
-#define DR7_WRITABLE	0xffff2bffULL
-
 static enum exit_result write_dr(struct mvm_vcpu *vcpu, unsigned int n, u64 value)
 {
 	switch (n) {
@@ -436,12 +428,12 @@ static enum exit_result write_dr(struct mvm_vcpu *vcpu, unsigned int n, u64 valu
 	case 6:
 		if (value >> 32)
 			return mvm_raise_error(vcpu, VECTOR_GP, 0);
-		vcpu->dr6 = (value & DR6_WRITABLE) | DR6_ONES;
+		vcpu->dr6 = mvm_dr6(value);
 		return skip(vcpu);
 	default:
 		if (value >> 32)
 			return mvm_raise_error(vcpu, VECTOR_GP, 0);
-		vmcs_write_natural(VMCS_GUEST_DR7, (value & DR7_WRITABLE) | DR7_ONES);
+		vmcs_write_natural(VMCS_GUEST_DR7, mvm_dr7(value));
 	}
 	skip(vcpu);
 	return EXIT_CLOSE;	/* breakpoints are loaded when the window opens */

@@ -220,8 +220,8 @@ enum exit_result mvm_raise_db(struct mvm_vcpu *vcpu, u64 dr6_bits)
 {
 	unsigned long dr7 = vmcs_read_natural(VMCS_GUEST_DR7);
 
-	vcpu->dr6 = (vcpu->dr6 & ~0xfULL) | dr6_bits;
-	vmcs_write_natural(VMCS_GUEST_DR7, dr7 & ~BIT(13));
+	vcpu->dr6 = (vcpu->dr6 & ~DR6_B0_3) | dr6_bits;
+	vmcs_write_natural(VMCS_GUEST_DR7, dr7 & ~DR7_GENERAL_DETECT);
 	return mvm_raise(vcpu, VECTOR_DB);
 }
 

@@ -6,6 +6,7 @@
 #ifndef MVM_INJECT_H
 #define MVM_INJECT_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 #include "exits.h"
 
@@ -38,6 +39,23 @@ struct mvm_vcpu;
 #define VECTOR_PF	14
 #define VECTOR_AC	17
 #define VECTOR_MC	18
+
+/* Debug registers (SDM 3B 18.2) */
+#define DR6_B0_3		0xfULL
+#define DR6_BD			BIT_ULL(13)
+#define DR6_BS			BIT_ULL(14)
+#define DR7_GENERAL_DETECT	BIT(13)
+
+/* What DR6 and DR7 hold after a write: some bits are fixed.  No RTM. */
+static inline u64 mvm_dr6(u64 value)
+{
+	return (value & (DR6_B0_3 | DR6_BD | DR6_BS | BIT_ULL(15))) | 0xffff0ff0;
+}
+
+static inline u64 mvm_dr7(u64 value)
+{
+	return (value & 0xffff23ff) | 0x400;
+}
 
 #define MVM_NO_INTERRUPT	(-1)
 

@@ -28,12 +28,6 @@
 #include "vmx_ops.h"
 #include "window.h"
 
-/* Bits that can be changed, and those that read as 1 (SDM 3B 18.2) */
-#define DR6_WRITABLE		0x0000e00fULL
-#define DR6_ONES		0xffff0ff0ULL
-#define DR7_WRITABLE		0xffff23ffULL
-#define DR7_ONES		0x00000400ULL
-
 /* XSAVE image, standard format (SDM 1 13.4) */
 #define XSAVE_MXCSR		24
 #define XSAVE_BV		512
@@ -145,8 +139,7 @@ static void set_sregs(struct mvm_vcpu *vcpu, void *in)
 	vmcs_write_natural(VMCS_GUEST_IDTR_BASE, sregs->idt.base);
 	vmcs_write32(VMCS_GUEST_IDTR_LIMIT, sregs->idt.limit);
 	mvm_set_guest_crs(vcpu, sregs->cr0, sregs->cr3, sregs->cr4, sregs->efer);
-	vmcs_write_natural(VMCS_GUEST_DR7,
-			   (sregs->dr7 & DR7_WRITABLE) | DR7_ONES);
+	vmcs_write_natural(VMCS_GUEST_DR7, mvm_dr7(sregs->dr7));
 }
 
 static bool sregs_ok(struct mvm_vcpu *vcpu, const struct mvm_sregs *sregs)
@@ -189,7 +182,7 @@ int mvm_ioctl_set_sregs(struct mvm_vcpu *vcpu, void *args)
 	vcpu->cr2 = sregs->cr2;
 	vcpu->xcr0 = sregs->xcr0;
 	memcpy(vcpu->dr, sregs->dr, sizeof(vcpu->dr));
-	vcpu->dr6 = (sregs->dr6 & DR6_WRITABLE) | DR6_ONES;
+	vcpu->dr6 = mvm_dr6(sregs->dr6);
 	return mvm_window_access(vcpu, set_sregs, args);
 }
 
