@@ -486,7 +486,8 @@ static enum exit_result exit_io(struct mvm_vcpu *vcpu)
 
 		io.flags |= MVM_IO_STRING;
 		io.address_bytes = address_bytes[info >> 7 & 3];
-		io.segment = info >> 15 & 7;
+		/* Not defined for INS, which knows only ES (SDM 3C table 28-8). */
+		io.segment = io.flags & MVM_IO_IN ? 0 : info >> 15 & 7;
 		io.linear = vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS);
 		if (vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_DF)
 			io.flags |= MVM_IO_DOWN;

@@ -135,8 +135,8 @@ struct mvm_cpuid_entry {
  * refuses (EINVAL) a feature bit that the supported table lacks, a double
  * entry, and a count above MVM_CPUID_MAX.  A few bits follow the vCPU's state
  * whatever the table says: APIC, OSXSAVE, the XSAVE area size (leaf 0xd), the
- * APIC ID.  A leaf that is not in the table reads as all zeros when it is in
- * the hypervisor range; otherwise as the highest basic leaf (SDM 2A, CPUID).
+ * APIC ID.  A basic or extended leaf above the maximum reads as the highest
+ * basic leaf (SDM 2A, CPUID); whatever else is not in the table as all zeros.
  * SET after the first RUN: EBUSY.
  *
  * Errors: EINVAL, E2BIG (GET: @count too small; it is updated), EFAULT, EBUSY.
@@ -229,7 +229,13 @@ struct mvm_slot {
  * "mvm-NAME/ID" (some tools show 15 characters of it) and may be pinned and
  * reniced.
  *
- * Errors: EINVAL (id), EEXIST (id taken), ENOMEM, EMFILE.
+ * mmap() of the descriptor, shared, at offset 0 and run_size bytes long, gives
+ * the run page (anything else: EINVAL).  poll() reports POLLIN while the exit of
+ * an asynchronous run waits, and POLLHUP once the owner is gone.  Closing the
+ * descriptor stops the vCPU for good; its id stays taken.
+ *
+ * Errors: EINVAL (id), EEXIST (id taken), ENOMEM, EMFILE, EIO (the owner's
+ * address space is gone).
  */
 struct mvm_create_vcpu {
 	__u32 size;
@@ -465,6 +471,10 @@ struct mvm_xsave {
  * @reserved:		must be 0
  * @pending_debug:	pending debug exceptions (SDM 3C 25.4.2)
  *
+ * An external interrupt waits until the guest can take it.  Completing an exit
+ * of an instruction (MVM_ACTION_COMPLETE) ends the shadow of STI and MOV SS, as
+ * the end of an instruction does.
+ *
  * Errors: EINVAL, EFAULT, EBUSY.
  */
 struct mvm_events {
@@ -554,7 +564,8 @@ struct mvm_lapic_access {
  * is disabled, or LVT0 is in ExtINT mode and not masked), the run ends with
  * MVM_EXIT_EXTINT, which sets the line to 0; user space answers with the vector
  * and raises the line again if the PIC has more.  MVM_LINE_NMI: a change to 1
- * latches one NMI (LINT1).  Works at any time from any thread of the owner.
+ * latches one NMI if LINT1 passes it on (LVT1 in NMI mode and not masked; it is
+ * masked after reset); otherwise it is lost.  Works at any time from any thread of the owner.
  *
  * Errors: EINVAL (line, level).
  */
@@ -681,7 +692,10 @@ enum mvm_action {
 	 * behind the instruction, if one caused the exit: mvm_run.next_rip.
 	 */
 	MVM_ACTION_COMPLETE	= 0,
-	/* go on at mvm_run.rip: execute the instruction again */
+	/*
+	 * Go on at mvm_run.rip: execute the instruction again.  To
+	 * MVM_EXIT_EXTINT: there was no interrupt after all.
+	 */
 	MVM_ACTION_RETRY	= 1,
 	/* raise mvm_run.exception at mvm_run.rip */
 	MVM_ACTION_EXCEPTION	= 2,
@@ -697,8 +711,8 @@ enum mvm_action {
  *			1 without REP)
  * @linear:		string: linear address of the first element
  * @address_bytes:	string: address size 2, 4 or 8: width of RCX, RSI, RDI
- * @segment:		string: segment of the source (0 ES, 1 CS, 2 SS, 3 DS, 4 FS,
- *			5 GS)
+ * @segment:		OUTS: segment of the source (0 ES, 1 CS, 2 SS, 3 DS, 4 FS,
+ *			5 GS); INS: 0, its destination is always in ES
  * @reserved:		0
  *
  * For the string forms user space moves the data, updates RCX, RSI and RDI,
