@@ -103,7 +103,7 @@ static struct bus_range *find_whole(struct bus *bus, u64 address,
 {
 	struct bus_range *range = (struct bus_range *)find(bus, address);
 
-	if (!range || bytes > range->width ||
+	if (!range || bytes > range->width || bytes > range->length ||
 	    address - range->base > range->length - bytes)
 		return NULL;
 	return range;

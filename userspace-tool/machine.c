@@ -228,6 +228,29 @@ static void vcpu_ready(void *context, u32 events)
 	vcpu_serve_exit(context);
 }
 
+/**
+ * machine_watch_vcpu() - let the loop wait for exits, or not
+ * @machine: the machine
+ * @watch: whether it should
+ */
+void machine_watch_vcpu(struct machine *machine, bool watch)
+{
+	int error = 0;
+
+	if (watch == machine->vcpu_added)
+		return;
+	if (watch)
+		error = loop_add(&machine->loop, &machine->vcpu, EPOLLIN);
+	else
+		loop_remove(&machine->loop, &machine->vcpu);
+	if (error) {
+		report_error("cannot wait for the vCPU: %s", strerror(-error));
+		machine_stop(machine, STATUS_RESOURCE);
+		return;
+	}
+	machine->vcpu_added = watch;
+}
+
 static int start_vcpu(struct machine *machine, const struct boot_state *state)
 {
 	struct mvm_run *run = machine->vm.run;
@@ -260,7 +283,7 @@ static int start_vcpu(struct machine *machine, const struct boot_state *state)
 /* Make VM and devices, and let the vCPU begin with what was loaded. */
 static int power_on(struct machine *machine, const struct boot_state *state)
 {
-	int status, error;
+	int status;
 
 	status = vm_create(&machine->vm, machine->config->name, &machine->mem);
 	if (status != STATUS_OK)
@@ -280,20 +303,15 @@ static int power_on(struct machine *machine, const struct boot_state *state)
 		.ready = vcpu_ready,
 		.context = machine,
 	};
-	error = loop_add(&machine->loop, &machine->vcpu, EPOLLIN);
-	if (error) {
-		report_error("cannot wait for the vCPU: %s", strerror(-error));
-		return STATUS_RESOURCE;
-	}
-	machine->vcpu_added = true;
+	machine_watch_vcpu(machine, true);
+	if (machine->stopped)
+		return machine->status;
 	return start_vcpu(machine, state);
 }
 
 static void power_off(struct machine *machine)
 {
-	if (machine->vcpu_added)
-		loop_remove(&machine->loop, &machine->vcpu);
-	machine->vcpu_added = false;
+	machine_watch_vcpu(machine, false);
 	destroy_devices(machine);
 	vm_destroy(&machine->vm);
 }

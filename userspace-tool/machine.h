@@ -89,6 +89,7 @@ int machine_open_terminal(struct machine *machine);
 int machine_run(struct machine *machine);
 void machine_destroy(struct machine *machine);
 void machine_stop(struct machine *machine, int status);
+void machine_watch_vcpu(struct machine *machine, bool watch);
 
 /* vcpu.c */
 void vcpu_init(struct machine *machine);

@@ -46,7 +46,7 @@ static const unsigned long allowed_ioctls[] = {
 	MVM_CREATE_VM, MVM_SET_SLOT, MVM_CREATE_VCPU, MVM_RUN, MVM_KICK,
 	MVM_GET_SREGS, MVM_SET_SREGS, MVM_GET_CPUID, MVM_SET_LINE,
 	MVM_LAPIC_ACCESS, MVM_GET_STATS,
-	TCGETS, TCSETS, TCSETSW,
+	TCGETS, TCSETS,
 };
 
 /* Only what is safe in a signal handler: the process may be in any state. */

@@ -41,7 +41,7 @@ static void restore_terminal(void)
 	if (!restore_needed)
 		return;
 	restore_needed = 0;
-	tcsetattr(STDIN_FILENO, TCSADRAIN, &restore_settings);
+	tcsetattr(STDIN_FILENO, TCSANOW, &restore_settings);
 	report_set_raw(false);
 }
 
@@ -76,7 +76,7 @@ static void make_raw(struct term *term)
 	cfmakeraw(&raw);
 	restore_settings = term->saved;
 	restore_needed = 1;
-	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw)) {
+	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw)) {
 		restore_needed = 0;
 		return;
 	}

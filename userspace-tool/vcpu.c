@@ -251,6 +251,8 @@ void vcpu_resume(struct machine *machine)
 	int error;
 
 	machine->held = term_full(&machine->term);
+	/* a vCPU that is held stays readable: do not look at it */
+	machine_watch_vcpu(machine, !machine->held);
 	if (machine->held)
 		return;
 	error = vm_start(&machine->vm);
@@ -271,9 +273,6 @@ void vcpu_serve_exit(struct machine *machine)
 	struct mvm_run *run = machine->vm.run;
 	unsigned int reason = run->exit_reason;
 
-	/* held: this exit is served, the vCPU only waits for the terminal */
-	if (machine->held)
-		return;
 	if (reason >= ARRAY_SIZE(handlers) || !handlers[reason].serve) {
 		report_error("the kernel module reported the exit %u, which this command does not know; install both from the same release",
 			     reason);

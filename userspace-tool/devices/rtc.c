@@ -50,6 +50,8 @@
 #define ALARM_ANY		0xc0	/* both top bits: don't care */
 /* before each second the registers may change: 244 us (data sheet) */
 #define UPDATE_WARNING		(244 * NSEC_PER_USEC)
+/* about 1748 to 2191: in ns it must fit 64 bits, differences too */
+#define SECONDS_MAX		7000000000LL
 /* faster periodic rates are merged */
 #define MIN_INTERVAL		(100 * NSEC_PER_USEC)
 
@@ -154,6 +156,8 @@ static void load_time(struct rtc *rtc)
 	};
 	time_t seconds = timegm(&tm);
 
+	if (seconds < -SECONDS_MAX || seconds > SECONDS_MAX)
+		return;		/* the clock keeps its time */
 	rtc->offset = (s64)seconds * (s64)NSEC_PER_SEC -
 		      (s64)rtc->env->wall(rtc->env);
 	rtc->alarm_checked = seconds;

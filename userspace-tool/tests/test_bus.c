@@ -112,6 +112,9 @@ static void test_access(void)
 	is(narrow.value, 0x33, "and in order");
 	is(bus_read(&bus, 0x86, 4) >> 16, 0xffff,
 	   "an access across a wide device's end is cut too");
+	bus_add(&bus, 0x90, 2, "short", 4, &ops, &wide);
+	is(bus_read(&bus, 0x90, 4), 0xffff0100,
+	   "an access wider than a whole range is cut");
 	ok(bus_claimed(&bus, 0x87) && !bus_claimed(&bus, 0x88),
 	   "a range ends where it ends");
 }

@@ -67,6 +67,12 @@ static void test_setting(void)
 	is(rd(0x02), 0x16, "minutes carried");
 	wr(0x00, 0x45);
 	is(rd(0x00), 0x45, "a register can be set while the clock runs");
+	wr(0x0b, 0x86);
+	wr(0x09, 0xff);
+	wr(0x32, 0xff);
+	wr(0x0b, 0x02);
+	is(rd(0x09), 0x99, "a year beyond reason is not taken");
+	is(rd(0x32), 0x19, "nor its century");
 	fake_stop();
 }
 
