@@ -263,6 +263,8 @@ static int start_vcpu(struct machine *machine, const struct boot_state *state)
 			       &run->rflags);
 		error = vm_set_sregs(&machine->vm, &sregs);
 	}
+	if (!error)
+		error = vm_set_virtual_wire(&machine->vm);
 	if (error) {
 		report_error("the kernel module refused the guest's first registers: %s",
 			     strerror(-error));

@@ -19,6 +19,15 @@
 #define DEFAULT_PHYS_BITS	36
 #define CPUID_PHYS_BITS		0x80000008
 
+/* Local APIC (SDM 3A 11.4.1, 11.5.1, 11.9) */
+#define LAPIC_SVR		0x0f0
+#define LAPIC_LVT_LINT0		0x350
+#define LAPIC_LVT_LINT1		0x360
+#define LAPIC_ENABLED		BIT(8)
+#define SPURIOUS_VECTOR		0xff
+#define LVT_NMI			0x400
+#define LVT_EXTINT		0x700
+
 static int report_open(int error)
 {
 	switch (error) {
@@ -233,6 +242,28 @@ int vm_set_sregs(const struct vm *vm, struct mvm_sregs *sregs)
 	sregs->size = sizeof(*sregs);
 	sregs->flags = 0;
 	return ioctl(vm->vcpu, MVM_SET_SREGS, sregs) ? -errno : 0;
+}
+
+/**
+ * vm_set_virtual_wire() - wire the PIC to the CPU as a PC's firmware does
+ * @vm: the vCPU has not run yet
+ *
+ * After power-up the local APIC passes nothing on.  Firmware enables it with
+ * LINT0 as the PIC's input and LINT1 as NMI: "virtual wire mode" (Intel
+ * MultiProcessor Specification 3.6.2.2).  There is no firmware here.
+ *
+ * Return: 0 or -errno.
+ */
+int vm_set_virtual_wire(const struct vm *vm)
+{
+	struct mvm_lapic lapic = { .size = sizeof(lapic) };
+
+	if (ioctl(vm->vcpu, MVM_GET_LAPIC, &lapic))
+		return -errno;
+	lapic.regs[LAPIC_SVR >> 4] = LAPIC_ENABLED | SPURIOUS_VECTOR;
+	lapic.regs[LAPIC_LVT_LINT0 >> 4] = LVT_EXTINT;
+	lapic.regs[LAPIC_LVT_LINT1 >> 4] = LVT_NMI;
+	return ioctl(vm->vcpu, MVM_SET_LAPIC, &lapic) ? -errno : 0;
 }
 
 /**

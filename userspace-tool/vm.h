@@ -34,6 +34,7 @@ int vm_create(struct vm *vm, const char *name, const struct guest_mem *mem);
 void vm_destroy(struct vm *vm);
 int vm_get_sregs(const struct vm *vm, struct mvm_sregs *sregs);
 int vm_set_sregs(const struct vm *vm, struct mvm_sregs *sregs);
+int vm_set_virtual_wire(const struct vm *vm);
 int vm_start(const struct vm *vm);
 int vm_set_intr(const struct vm *vm, bool level);
 int vm_lapic_read(const struct vm *vm, u32 offset, u32 *value);
