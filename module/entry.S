@@ -25,6 +25,30 @@
 
 #define VMCS_HOST_RSP	0x6c14	/* vmcs_fields.h; asserted in vmcs.c */
 
+/*
+ * The guest's registers from or to the run page, whose address is in RAX: in the
+ * order of enum mvm_gpr, from RCX on; RSP is in the VMCS.  MOV keeps the flags.
+ */
+.macro load_gprs
+	.set	n, 1
+	.irp	reg, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+	.ifnc	\reg, rsp
+	mov	RUN_GPRS + 8 * n(%rax), %\reg
+	.endif
+	.set	n, n + 1
+	.endr
+.endm
+
+.macro store_gprs
+	.set	n, 1
+	.irp	reg, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+	.ifnc	\reg, rsp
+	mov	%\reg, RUN_GPRS + 8 * n(%rax)
+	.endif
+	.set	n, n + 1
+	.endr
+.endm
+
 .text
 
 SYM_FUNC_START(mvm_vmx_enter)
@@ -43,21 +67,8 @@ SYM_FUNC_START(mvm_vmx_enter)
 	mov	VCPU_RUN(%rdi), %rax
 	cmpb	$0, VCPU_LAUNCHED(%rdi)	/* ZF decides below; MOV keeps it */
 
-	mov	GPR_RCX(%rax), %rcx
-	mov	GPR_RDX(%rax), %rdx
-	mov	GPR_RBX(%rax), %rbx
-	mov	GPR_RBP(%rax), %rbp
-	mov	GPR_RSI(%rax), %rsi
-	mov	GPR_RDI(%rax), %rdi
-	mov	GPR_R8(%rax), %r8
-	mov	GPR_R9(%rax), %r9
-	mov	GPR_R10(%rax), %r10
-	mov	GPR_R11(%rax), %r11
-	mov	GPR_R12(%rax), %r12
-	mov	GPR_R13(%rax), %r13
-	mov	GPR_R14(%rax), %r14
-	mov	GPR_R15(%rax), %r15
-	mov	GPR_RAX(%rax), %rax
+	load_gprs
+	mov	RUN_GPRS(%rax), %rax
 
 	je	.Lnot_launched
 
@@ -92,38 +103,14 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	push	%rax
 	mov	8(%rsp), %rax		/* @vcpu */
 	mov	VCPU_RUN(%rax), %rax
-	pop	GPR_RAX(%rax)
-	mov	%rcx, GPR_RCX(%rax)
-	mov	%rdx, GPR_RDX(%rax)
-	mov	%rbx, GPR_RBX(%rax)
-	mov	%rbp, GPR_RBP(%rax)
-	mov	%rsi, GPR_RSI(%rax)
-	mov	%rdi, GPR_RDI(%rax)
-	mov	%r8, GPR_R8(%rax)
-	mov	%r9, GPR_R9(%rax)
-	mov	%r10, GPR_R10(%rax)
-	mov	%r11, GPR_R11(%rax)
-	mov	%r12, GPR_R12(%rax)
-	mov	%r13, GPR_R13(%rax)
-	mov	%r14, GPR_R14(%rax)
-	mov	%r15, GPR_R15(%rax)
+	pop	RUN_GPRS(%rax)
+	store_gprs
 	xor	%eax, %eax		/* result: a VM exit */
 
 .Lclear:
-	xor	%ecx, %ecx
-	xor	%edx, %edx
-	xor	%ebx, %ebx
-	xor	%ebp, %ebp
-	xor	%esi, %esi
-	xor	%edi, %edi
-	xor	%r8d, %r8d
-	xor	%r9d, %r9d
-	xor	%r10d, %r10d
-	xor	%r11d, %r11d
-	xor	%r12d, %r12d
-	xor	%r13d, %r13d
-	xor	%r14d, %r14d
-	xor	%r15d, %r15d
+	.irp	reg, ecx, edx, ebx, ebp, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d
+	xor	%\reg, %\reg
+	.endr
 
 	/*
 	 * Before the first unbalanced RET: the guest has filled the return

@@ -7,27 +7,10 @@
 #include <linux/mini_vm.h>
 #include "vcpu.h"
 
-#define GPR(name) OFFSET(GPR_##name, mvm_run, gpr[MVM_##name])
-
 static void __used offsets(void)
 {
 	OFFSET(VCPU_RUN, mvm_vcpu, run);
 	OFFSET(VCPU_HOST_RSP, mvm_vcpu, host_rsp);
 	OFFSET(VCPU_LAUNCHED, mvm_vcpu, launched);
-	BLANK();
-	GPR(RAX);
-	GPR(RCX);
-	GPR(RDX);
-	GPR(RBX);
-	GPR(RBP);
-	GPR(RSI);
-	GPR(RDI);
-	GPR(R8);
-	GPR(R9);
-	GPR(R10);
-	GPR(R11);
-	GPR(R12);
-	GPR(R13);
-	GPR(R14);
-	GPR(R15);
+	OFFSET(RUN_GPRS, mvm_run, gpr);
 }

@@ -9,17 +9,21 @@
  *
  * FIELD(encoding, NAME, "meaning")
  */
+
+/* The guest's segment registers: four fields each, number @n. */
+#define VMCS_SEGMENT(FIELD, n, seg)					      \
+	FIELD(0x0800 + 2 * (n), GUEST_##seg##_SELECTOR, "guest " #seg " selector") \
+	FIELD(0x4800 + 2 * (n), GUEST_##seg##_LIMIT, "guest " #seg " limit")  \
+	FIELD(0x4814 + 2 * (n), GUEST_##seg##_ACCESS, "guest " #seg " access rights") \
+	FIELD(0x6806 + 2 * (n), GUEST_##seg##_BASE, "guest " #seg " base")
+
 #define VMCS_FIELDS(FIELD)						      \
+	VMCS_SEGMENT(FIELD, 0, ES) VMCS_SEGMENT(FIELD, 1, CS)		      \
+	VMCS_SEGMENT(FIELD, 2, SS) VMCS_SEGMENT(FIELD, 3, DS)		      \
+	VMCS_SEGMENT(FIELD, 4, FS) VMCS_SEGMENT(FIELD, 5, GS)		      \
+	VMCS_SEGMENT(FIELD, 6, LDTR) VMCS_SEGMENT(FIELD, 7, TR)		      \
 	/* 16-bit */							      \
 	FIELD(0x0000, VPID, "virtual-processor identifier")		      \
-	FIELD(0x0800, GUEST_ES_SELECTOR, "guest ES selector")		      \
-	FIELD(0x0802, GUEST_CS_SELECTOR, "guest CS selector")		      \
-	FIELD(0x0804, GUEST_SS_SELECTOR, "guest SS selector")		      \
-	FIELD(0x0806, GUEST_DS_SELECTOR, "guest DS selector")		      \
-	FIELD(0x0808, GUEST_FS_SELECTOR, "guest FS selector")		      \
-	FIELD(0x080a, GUEST_GS_SELECTOR, "guest GS selector")		      \
-	FIELD(0x080c, GUEST_LDTR_SELECTOR, "guest LDTR selector")	      \
-	FIELD(0x080e, GUEST_TR_SELECTOR, "guest TR selector")		      \
 	FIELD(0x0c00, HOST_ES_SELECTOR, "host ES selector")		      \
 	FIELD(0x0c02, HOST_CS_SELECTOR, "host CS selector")		      \
 	FIELD(0x0c04, HOST_SS_SELECTOR, "host SS selector")		      \
@@ -71,24 +75,8 @@
 	FIELD(0x440a, IDT_VECTORING_ERROR_CODE, "its error code")	      \
 	FIELD(0x440c, EXIT_INSN_LEN, "length of the exiting instruction")     \
 	FIELD(0x440e, EXIT_INSN_INFO, "details of the exiting instruction")   \
-	FIELD(0x4800, GUEST_ES_LIMIT, "guest ES limit")			      \
-	FIELD(0x4802, GUEST_CS_LIMIT, "guest CS limit")			      \
-	FIELD(0x4804, GUEST_SS_LIMIT, "guest SS limit")			      \
-	FIELD(0x4806, GUEST_DS_LIMIT, "guest DS limit")			      \
-	FIELD(0x4808, GUEST_FS_LIMIT, "guest FS limit")			      \
-	FIELD(0x480a, GUEST_GS_LIMIT, "guest GS limit")			      \
-	FIELD(0x480c, GUEST_LDTR_LIMIT, "guest LDTR limit")		      \
-	FIELD(0x480e, GUEST_TR_LIMIT, "guest TR limit")			      \
 	FIELD(0x4810, GUEST_GDTR_LIMIT, "guest GDTR limit")		      \
 	FIELD(0x4812, GUEST_IDTR_LIMIT, "guest IDTR limit")		      \
-	FIELD(0x4814, GUEST_ES_ACCESS, "guest ES access rights")	      \
-	FIELD(0x4816, GUEST_CS_ACCESS, "guest CS access rights")	      \
-	FIELD(0x4818, GUEST_SS_ACCESS, "guest SS access rights")	      \
-	FIELD(0x481a, GUEST_DS_ACCESS, "guest DS access rights")	      \
-	FIELD(0x481c, GUEST_FS_ACCESS, "guest FS access rights")	      \
-	FIELD(0x481e, GUEST_GS_ACCESS, "guest GS access rights")	      \
-	FIELD(0x4820, GUEST_LDTR_ACCESS, "guest LDTR access rights")	      \
-	FIELD(0x4822, GUEST_TR_ACCESS, "guest TR access rights")	      \
 	FIELD(0x4824, GUEST_INTERRUPTIBILITY, "STI, MOV SS, SMI, NMI blocking") \
 	FIELD(0x4826, GUEST_ACTIVITY, "active, HLT, shutdown, wait-for-SIPI") \
 	FIELD(0x482a, GUEST_SYSENTER_CS, "guest IA32_SYSENTER_CS")	      \
@@ -104,14 +92,6 @@
 	FIELD(0x6800, GUEST_CR0, "guest CR0")				      \
 	FIELD(0x6802, GUEST_CR3, "guest CR3")				      \
 	FIELD(0x6804, GUEST_CR4, "guest CR4")				      \
-	FIELD(0x6806, GUEST_ES_BASE, "guest ES base")			      \
-	FIELD(0x6808, GUEST_CS_BASE, "guest CS base")			      \
-	FIELD(0x680a, GUEST_SS_BASE, "guest SS base")			      \
-	FIELD(0x680c, GUEST_DS_BASE, "guest DS base")			      \
-	FIELD(0x680e, GUEST_FS_BASE, "guest FS base")			      \
-	FIELD(0x6810, GUEST_GS_BASE, "guest GS base")			      \
-	FIELD(0x6812, GUEST_LDTR_BASE, "guest LDTR base")		      \
-	FIELD(0x6814, GUEST_TR_BASE, "guest TR base")			      \
 	FIELD(0x6816, GUEST_GDTR_BASE, "guest GDTR base")		      \
 	FIELD(0x6818, GUEST_IDTR_BASE, "guest IDTR base")		      \
 	FIELD(0x681a, GUEST_DR7, "guest DR7")				      \
