@@ -28,6 +28,9 @@
 #define BASIC_TRUE_CONTROLS	BIT_ULL(55)
 #define MEMORY_TYPE_WB		6
 
+/* IA32_VMX_MISC (SDM 3D A.6) */
+#define MISC_INTEL_PT		BIT_ULL(14)
+
 /* IA32_VMX_EPT_VPID_CAP (SDM 3D A.10); its upper half is about INVVPID */
 #define CAP_INVVPID		BIT_ULL(32)
 #define CAP_INVVPID_SINGLE	BIT_ULL(41)
@@ -362,7 +365,7 @@ int mvm_caps_negotiate(const struct vmx_capability_msrs *raw,
 	caps->ept_1g = raw->ept_vpid & VMX_EPT_1GB_PAGE_BIT;
 	caps->ept_ad = raw->ept_vpid & VMX_EPT_AD_BIT;
 	caps->ept_exec_only = raw->ept_vpid & VMX_EPT_EXECUTE_ONLY_BIT;
-	caps->pt_in_vmx = raw->misc & MSR_IA32_VMX_MISC_INTEL_PT;
+	caps->pt_in_vmx = raw->misc & MISC_INTEL_PT;
 	fill_xsave(raw, caps);
 	caps->tsc_khz = raw->tsc_khz;
 	/* CPUID.15H:ECX gives the crystal in Hz, in 32 bits. */

@@ -267,7 +267,7 @@ static void without_true_msrs_cr3_exits_are_the_reason(struct kunit *test)
 	const char *why = "";
 
 	raw.proc |= 0x0401e172;
-	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
+	KUNIT_ASSERT_EQ(test, -EOPNOTSUPP,
 			mvm_caps_negotiate(&raw, &caps, &why));
 	KUNIT_EXPECT_STREQ(test, why, "the CPU exits on every MOV to CR3");
 }

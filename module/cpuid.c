@@ -148,6 +148,8 @@ static const struct {
 	{ 0x80000008, 0x80000008, BIT(MVM_EAX) }, /* checked below */
 };
 
+static_assert(MVM_CPUID_MAX < CPUID_ABSENT);
+
 static const struct mvm_cpuid_entry zero_entry;
 
 static u32 *entry_reg(struct mvm_cpuid_entry *entry, enum mvm_cpuid_reg reg)

@@ -14,6 +14,14 @@
 extern struct kunit_suite mvm_msr_suite;
 extern struct kunit_suite mvm_cr_suite;
 
+static const struct msr_row *find(struct kunit *test, u32 index)
+{
+	const struct msr_row *row = msr_find(index);
+
+	KUNIT_ASSERT_PTR_NE_MSG(test, row, NULL, "0x%x", index);
+	return row;
+}
+
 static void guests_have_these_msrs(struct kunit *test)
 {
 	static const struct {
@@ -38,9 +46,8 @@ static void guests_have_these_msrs(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(known); i++) {
-		const struct msr_row *row = msr_find(known[i].index);
+		const struct msr_row *row = find(test, known[i].index);
 
-		KUNIT_ASSERT_PTR_NE_MSG(test, row, NULL, "0x%x", known[i].index);
 		KUNIT_EXPECT_EQ_MSG(test, row->home, known[i].home, "0x%x",
 				    known[i].index);
 		KUNIT_EXPECT_EQ_MSG(test, row->access, known[i].access, "0x%x",
@@ -69,7 +76,7 @@ static void msr_values_have_their_places(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(places); i++)
-		KUNIT_EXPECT_EQ_MSG(test, msr_find(places[i].index)->place,
+		KUNIT_EXPECT_EQ_MSG(test, find(test, places[i].index)->place,
 				    places[i].place, "0x%x", places[i].index);
 }
 
@@ -150,14 +157,14 @@ static void msr_values_are_checked(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		KUNIT_EXPECT_EQ_MSG(test, cases[i].valid,
-				    msr_find(cases[i].index)->valid(cases[i].data),
+				    find(test, cases[i].index)->valid(cases[i].data),
 				    "0x%x 0x%llx", cases[i].index, cases[i].data);
 }
 
 /* Each of 256 values of one byte of PAT, in each place. */
 static void pat_types_in_every_place(struct kunit *test)
 {
-	const struct msr_row *row = msr_find(0x277);
+	const struct msr_row *row = find(test, 0x277);
 	unsigned int place, type;
 
 	for (place = 0; place < 8; place++) {
@@ -182,7 +189,7 @@ static void msrs_after_power_up(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, msr.swap_kernel_gs);
 	KUNIT_EXPECT_FALSE(test, msr.swap_syscall);
 	/* What is there can be written back. */
-	KUNIT_EXPECT_TRUE(test, msr_find(0x1a0)->valid(msr.misc_enable));
+	KUNIT_EXPECT_TRUE(test, find(test, 0x1a0)->valid(msr.misc_enable));
 }
 
 static unsigned long *new_bitmap(struct kunit *test)

@@ -554,7 +554,9 @@ static bool event_ok(const struct mvm_events *in)
 
 	if (in->event > MVM_EVENT_SOFT_EXC || in->event == 1)
 		return false;
-	if (in->event == MVM_EVENT_NMI && in->vector != VECTOR_NMI)
+	if (in->event == MVM_EVENT_NMI &&
+	    (in->vector != VECTOR_NMI ||
+	     in->interruptibility & (BLOCKED_BY_MOV_SS | BLOCKED_BY_NMI)))
 		return false;
 	if (exception && (in->vector > 31 || in->vector == VECTOR_NMI))
 		return false;
