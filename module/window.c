@@ -463,11 +463,11 @@ static void window_close(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		unload_guest_debug(window);
 	}
 	vmx_release(window);
-	if (window->guest_loaded)
-		restore_host_tables(window);
 	this_cpu_ptr(&mvm_cpus)->open = NULL;
-	mvm_mitigate_after_guest(window->borrowed &&
-				 window->their_vmcs != VMCS_NONE);
+	if (window->guest_loaded) {
+		restore_host_tables(window);
+		mvm_mitigate_after_guest(window->borrowed && window->their_vmcs != VMCS_NONE);
+	}
 }
 
 /*
