@@ -39,6 +39,11 @@
 #define LARGE_SIZE	(1UL << 21)
 #define LARGE_ORDER	ilog2(EPT_ENTRIES)
 
+/* unused ones included: they have no pages, so no address matches */
+#define for_each_slot(memory, slot)					\
+	for ((slot) = (memory)->slots;					\
+	     (slot) < (memory)->slots + MVM_MAX_SLOTS; (slot)++)
+
 /* ------------------------------------------------------------------------
  * Zapping
  */
@@ -77,6 +82,7 @@ static void zap_finish(struct mvm_vm *vm, bool zapped,
 	mvm_vm_close_windows(vm);
 	if (!zapped)
 		return;
+	/* pairs with atomic_read_acquire(): windows first, then the count */
 	smp_mb__before_atomic();
 	atomic_dec(&memory->closing);
 	ept_free_unlinked(&memory->ept, unlinked);
@@ -109,7 +115,7 @@ static bool unmap_hva(struct mvm_memory *memory, unsigned long start,
 	const struct mvm_mem_slot *slot;
 	bool zapped = false;
 
-	for (slot = memory->slots; slot < memory->slots + MVM_MAX_SLOTS; slot++) {
+	for_each_slot(memory, slot) {
 		unsigned long from = start, to = end;
 		u64 gpa;
 
@@ -186,7 +192,7 @@ static void memory_invalidate_end(struct mmu_notifier *notifier,
 	bool changed = false;
 
 	spin_lock(&memory->lock);
-	for (slot = memory->slots; slot < memory->slots + MVM_MAX_SLOTS; slot++) {
+	for_each_slot(memory, slot) {
 		unsigned long start = range->start, end = range->end;
 
 		changed |= slot_clip(slot, &start, &end);
@@ -315,7 +321,7 @@ static const struct mvm_mem_slot *slot_find(const struct mvm_memory *memory,
 {
 	const struct mvm_mem_slot *slot;
 
-	for (slot = memory->slots; slot < memory->slots + MVM_MAX_SLOTS; slot++)
+	for_each_slot(memory, slot)
 		if (gfn >= slot->gfn && gfn - slot->gfn < slot->pages)
 			return slot;
 	return NULL;
@@ -663,8 +669,7 @@ static int slot_add(struct mvm_memory *memory, struct mvm_mem_slot *slot,
 
 	if (slot->pages)
 		return -EEXIST;
-	for (other = memory->slots; other < memory->slots + MVM_MAX_SLOTS;
-	     other++)
+	for_each_slot(memory, other)
 		if (new.gfn < other->gfn + other->pages &&
 		    other->gfn < new.gfn + new.pages)
 			return -EEXIST;
