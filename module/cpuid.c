@@ -513,10 +513,6 @@ int mvm_cpuid_set(struct mvm_cpuid_table *table,
 	memset(table, 0, sizeof(*table));
 	memcpy(table->entries, entries, count * sizeof(*entries));
 	table->count = count;
-	for (i = 0; i < count; i++) {
-		if (!(table->entries[i].flags & MVM_CPUID_INDEXED))
-			table->entries[i].index = 0;
-	}
 	build_index(table);
 	return 0;
 }

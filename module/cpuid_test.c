@@ -119,7 +119,7 @@ static int test_init(struct kunit *test)
 	table = kunit_kzalloc(test, sizeof(*table), GFP_KERNEL);
 	KUNIT_ASSERT_PTR_NE(test, supported, NULL);
 	KUNIT_ASSERT_PTR_NE(test, table, NULL);
-	scratch = kunit_kzalloc(test, sizeof(supported->entries), GFP_KERNEL);
+	scratch = kunit_kzalloc(test, 2 * sizeof(supported->entries), GFP_KERNEL);
 	KUNIT_ASSERT_PTR_NE(test, scratch, NULL);
 	mvm_cpuid_supported(supported, read_rich, &full_caps);
 	*table = *supported;
@@ -331,6 +331,43 @@ static void highest_leaf_keeps_its_sub_leaves(struct kunit *test)
 	expect_leaf(test, table, 0x16, 1, 1, 0, 0, 0);
 	expect_leaf(test, table, 0x16, 3, 0, 0, 0, 0);
 	expect_leaf(test, table, 5, 0, 0, 0, 0, 0);
+}
+
+/* A hole at either end of a range is a hole, not the end. */
+static void maximum_that_is_missing_reads_as_zeros(struct kunit *test)
+{
+	struct mvm_cpuid_entry entries[] = {
+		{ .function = 0, .eax = 5 },
+		{ .function = 2, .eax = 0x222 },
+		{ .function = 0x80000000, .eax = 0x80000005 },
+	};
+
+	KUNIT_ASSERT_EQ(test, 0, mvm_cpuid_set(table, supported, entries,
+					       ARRAY_SIZE(entries)));
+	expect_leaf(test, table, 5, 0, 0, 0, 0, 0);
+	expect_leaf(test, table, 0x80000005, 0, 0, 0, 0, 0);
+	entries[0].eax = 2;
+	KUNIT_ASSERT_EQ(test, 0, mvm_cpuid_set(table, supported, entries,
+					       ARRAY_SIZE(entries)));
+	expect_leaf(test, table, 3, 0, 0x222, 0, 0, 0);
+	expect_leaf(test, table, 0x80000005, 0, 0, 0, 0, 0);
+	expect_leaf(test, table, 0x80000006, 0, 0x222, 0, 0, 0);
+}
+
+/* Sub-leaf 0 is the one that the fast path finds. */
+static void index_points_to_the_first_sub_leaf(struct kunit *test)
+{
+	static const u32 leaves[] = { 4, 7, 0xb, 0xd };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(leaves); i++) {
+		u8 first = supported->first[0][leaves[i]];
+
+		KUNIT_ASSERT_LT(test, first, (u8)MVM_CPUID_MAX);
+		KUNIT_EXPECT_EQ(test, supported->entries[first].function,
+				leaves[i]);
+		KUNIT_EXPECT_EQ(test, supported->entries[first].index, 0U);
+	}
 }
 
 static void leaf_without_sub_leaves_ignores_ecx(struct kunit *test)
@@ -636,10 +673,14 @@ static void double_entries_are_refused(struct kunit *test)
 
 static void malformed_entries_are_refused(struct kunit *test)
 {
-	struct mvm_cpuid_entry e = { .function = 2 };
+	struct mvm_cpuid_entry e = { .function = 0x40000005 };
+	u32 i;
 
-	e.flags = 2;
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, &e, 1));
+	for (i = 1; i < 32; i++) {
+		e.flags = BIT(i);
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				mvm_cpuid_set(table, supported, &e, 1));
+	}
 	e.flags = 0;
 	e.reserved = 1;
 	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, &e, 1));
@@ -652,11 +693,19 @@ static void malformed_entries_are_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, &e, 1));
 	e.index = 1;
 	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, &e, 1));
-	KUNIT_EXPECT_EQ(test, -EINVAL,
-			mvm_cpuid_set(table, supported, supported->entries,
-				      MVM_CPUID_MAX + 1));
+	/* one more than there is room for */
+	for (i = 0; i <= MVM_CPUID_MAX; i++)
+		scratch[i] = (struct mvm_cpuid_entry){
+			.function = 0x40000000 + i, .eax = i,
+		};
+	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, scratch,
+						     MVM_CPUID_MAX + 1));
 	/* nothing of it has changed the table */
 	KUNIT_EXPECT_EQ(test, 0, memcmp(table, supported, sizeof(*table)));
+	KUNIT_EXPECT_EQ(test, 0, mvm_cpuid_set(table, supported, scratch,
+					       MVM_CPUID_MAX));
+	expect_leaf(test, table, 0x40000000 + MVM_CPUID_MAX - 1, 0,
+		    MVM_CPUID_MAX - 1, 0, 0, 0);
 }
 
 /* ------------------------------------------------------------------------
@@ -775,6 +824,8 @@ static struct kunit_case cpuid_cases[] = {
 	KUNIT_CASE(addresses_have_at_most_48_bits),
 	KUNIT_CASE(leaves_above_the_maximum_read_as_the_highest),
 	KUNIT_CASE(highest_leaf_keeps_its_sub_leaves),
+	KUNIT_CASE(maximum_that_is_missing_reads_as_zeros),
+	KUNIT_CASE(index_points_to_the_first_sub_leaf),
 	KUNIT_CASE(leaf_without_sub_leaves_ignores_ecx),
 	KUNIT_CASE(empty_table_answers_zeros),
 	KUNIT_CASE(random_tables_answer_as_the_model),
