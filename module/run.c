@@ -424,6 +424,14 @@ static void run(struct mvm_vcpu *vcpu)
 	vcpu->stats.user_exits++;
 }
 
+static void run_ended(struct mvm_vcpu *vcpu)
+{
+	spin_lock_irq(&vcpu->wait.lock);
+	vcpu->state = VCPU_EXITED;
+	wake_up_locked_poll(&vcpu->wait, EPOLLIN);
+	spin_unlock_irq(&vcpu->wait.lock);
+}
+
 /**
  * mvm_run_thread() - the vCPU's kernel thread
  * @data: struct mvm_vcpu
@@ -444,12 +452,10 @@ int mvm_run_thread(void *data)
 		__set_current_state(TASK_RUNNING);
 
 		run(vcpu);
-
-		spin_lock_irq(&vcpu->wait.lock);
-		vcpu->state = VCPU_EXITED;
-		wake_up_locked_poll(&vcpu->wait, EPOLLIN);
-		spin_unlock_irq(&vcpu->wait.lock);
+		run_ended(vcpu);
 	}
+	/* A run that was to start when the descriptor was closed. */
+	run_ended(vcpu);
 	return 0;
 }
 

@@ -35,9 +35,10 @@ static void free_vm(struct kref *refs)
 	list_del(&vm->link);
 	mutex_unlock(&vms_lock);
 
+	/* First: the mmu notifier's callbacks look at the vCPUs. */
+	mvm_memory_destroy(vm);
 	mvm_for_each_vcpu(vm, i, vcpu)
 		mvm_vcpu_free(vcpu);
-	mvm_memory_destroy(vm);
 	ida_free(&vm_indexes, vm->index);
 	kfree(vm);
 }
@@ -94,8 +95,8 @@ void mvm_vm_close_windows(struct mvm_vm *vm)
  * mvm_vm_owner_gone() - the owner's address space ends: stop every vCPU
  * @vm: VM
  *
- * Called from the mmu notifier's release; may sleep.  Returns when no vCPU runs
- * any more.
+ * Called from the mmu notifier's release, perhaps by two threads at once; may
+ * sleep.  Returns when no vCPU runs any more.
  */
 void mvm_vm_owner_gone(struct mvm_vm *vm)
 {
