@@ -224,7 +224,7 @@ struct mvm_slot {
  * @reserved:	must be 0
  *
  * Returns a vCPU descriptor (close-on-exec).  The vCPU is in the state that the
- * SDM gives for power-up (SDM 3A 9.1.1: real mode, CS:IP f000:fff0), stopped;
+ * SDM gives for power-up (SDM 3A 10.1.1: real mode, CS:IP f000:fff0), stopped;
  * id 0 is the bootstrap processor.  Its kernel thread is named
  * "mvm-NAME/ID" (some tools show 15 characters of it) and may be pinned and
  * reniced.
