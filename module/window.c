@@ -47,12 +47,15 @@ static DEFINE_PER_CPU(struct mvm_cpu, mvm_cpus);
 
 /* IA32_PEBS_ENABLE exists; found out when the module loads. */
 static bool cpu_has_pebs __ro_after_init;
+/* VMXON stops Intel PT's trace (SDM 3C 33.5); it is started again after VMXOFF. */
+static bool vmxon_stops_pt __ro_after_init;
 
 /* The host's state while a window is open; lives on the opener's stack. */
 struct mvm_window {
 	struct mvm_vcpu *vcpu;
 	unsigned long cr4;		/* before the window */
 	u64 their_vmcs;			/* current VMCS of VMX's owner */
+	u64 pt_control;			/* IA32_RTIT_CTL, where VMXON stops a trace */
 	bool borrowed;
 	bool guest_loaded;		/* MSRs, FPU, debug registers below are saved */
 	u16 ldt, ds, es;
@@ -105,6 +108,8 @@ static int vmx_acquire(struct mvm_window *window)
 	} else {
 		raw_write_cr4(window->cr4 | X86_CR4_VMXE);
 	}
+	if (unlikely(vmxon_stops_pt))
+		rdmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
 	if (likely(vmx_vmxon(cpu->vmxon_pa) == VMX_OK))
 		return 0;
 	raw_write_cr4(window->cr4);
@@ -124,6 +129,8 @@ static void vmx_release(struct mvm_window *window)
 		return;
 	}
 	vmx_vmxoff();
+	if (unlikely(vmxon_stops_pt && window->pt_control & RTIT_CTL_TRACEEN))
+		wrmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
 	raw_write_cr4(window->cr4);
 }
 
@@ -612,6 +619,7 @@ int mvm_windows_init(void)
 			       !(misc & MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL) &&
 			       !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &pebs);
 	}
+	vmxon_stops_pt = boot_cpu_has(X86_FEATURE_INTEL_PT) && !mvm_caps.pt_in_vmx;
 	for_each_possible_cpu(cpu) {
 		struct mvm_cpu *c = per_cpu_ptr(&mvm_cpus, cpu);
 
