@@ -107,19 +107,33 @@ write_bochs_configuration() {
 	[[ $interactive == yes ]] || printf 'com1: enabled=1, mode=file, dev="%s"\n' "$folder/console"
 }
 
-# take_slot: waits until fewer lab VMs run on this host than it has cores.
+# take_slot: waits until fewer lab VMs run on this host than it has cores. Who
+# waits holds the queue's lock, so nobody overtakes.
 take_slot() {
-	local number count waited=no
-	count=$(nproc)
+	local queue
 	mkdir -p "$LAB_CACHE/slots"
-	while :; do
-		for ((number = 0; number < count; number++)); do
-			exec {SLOT}>"$LAB_CACHE/slots/$number"
-			if flock -n "$SLOT"; then return; fi
-			exec {SLOT}>&-
-		done
-		[[ $waited == yes ]] || stage 'waiting for a free lab slot'
-		waited=yes
+	exec {queue}>"$LAB_CACHE/slots/queue"
+	if ! flock -n "$queue"; then
+		stage 'waiting for a free lab slot'
+		flock "$queue"
+	elif ! try_slots; then
+		stage 'waiting for a free lab slot'
+	fi
+	until [[ -n $SLOT ]] || try_slots; do
 		sleep 0.5
 	done
+	exec {queue}>&-
+}
+
+# try_slots: takes a free slot, if there is one, and keeps it open in SLOT.
+SLOT=''
+try_slots() {
+	local number
+	for ((number = 0; number < $(nproc); number++)); do
+		exec {SLOT}>"$LAB_CACHE/slots/$number"
+		if flock -n "$SLOT"; then return; fi
+		exec {SLOT}>&-
+	done
+	SLOT=''
+	return 1
 }

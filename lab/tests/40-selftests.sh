@@ -26,7 +26,7 @@ run_programs() {
 	while (($#)); do
 		status=0
 		"$LAB_ROOT/lab/run" --timeout "$BOOT_SECONDS" --add "$WORK/run-programs:/lab/run-programs" -- \
-			/lab/run-programs "$folder" "$PROGRAM_SECONDS" "$@" >"$output" || status=$?
+			sh /lab/run-programs "$folder" "$PROGRAM_SECONDS" "$@" >"$output" || status=$?
 		cat "$output"
 		while (($#)); do
 			name=$1
