@@ -9,7 +9,6 @@
  * sleeps; @effect is overwritten.  All register values come from the guest and
  * may be anything.
  */
-#include <linux/bits.h>
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/math64.h>
@@ -21,19 +20,14 @@
 /* Version 0x14, LVT entries 0 to 5: no CMCI, no EOI-broadcast suppression. */
 #define LAPIC_VERSION		0x00050014
 #define LAPIC_LVT_TIMER_MODE	GENMASK(18, 17)
-#define LAPIC_LVT_PIN_BITS	(GENMASK(16, 15) | BIT(13) | GENMASK(10, 0))
-#define LAPIC_BASE_BSP		BIT(8)
 
 #define REG(offset)		((offset) >> 4)
 
 /* Which accesses a register has: by MMIO in xAPIC mode, by MSR in x2APIC mode. */
-#define XR	BIT(0)
-#define XW	BIT(1)
-#define MR	BIT(2)
-#define MW	BIT(3)
-#define RO	(XR | MR)
-#define WO	(XW | MW)
-#define RW	(RO | WO)
+enum { XR = BIT(0), XW = BIT(1), MR = BIT(2), MW = BIT(3) };
+enum { RO = XR | MR, WO = XW | MW, RW = RO | WO };
+/* A write can change the timer. */
+#define TIMER	BIT(4)
 
 struct lapic_register {
 	u8 access;
@@ -43,11 +37,10 @@ struct lapic_register {
 
 /*
  * SDM 3A tables 11-1 and 11-6.  APR and RRD are footnoted there as not
- * supported, but as no illegal addresses either.  Vectors 0 to 15 do not exist.
+ * supported, but as no illegal addresses either.
  */
 static const struct lapic_register lapic_registers[LAPIC_REGS] = {
-	[REG(APIC_ID)]		= { RO, 0, ~0U },
-	[REG(APIC_LVR)]		= { RO, 0, ~0U },
+	[REG(APIC_ID) ... REG(APIC_LVR)] = { RO, 0, ~0U },
 	[REG(APIC_TASKPRI)]	= { RW, 0xff, 0 },
 	[REG(APIC_ARBPRI)]	= { XR, 0, 0 },
 	[REG(APIC_PROCPRI)]	= { RO, 0, 0xff },
@@ -55,27 +48,20 @@ static const struct lapic_register lapic_registers[LAPIC_REGS] = {
 	[REG(APIC_RRR)]		= { XR, 0, 0 },
 	[REG(APIC_LDR)]		= { RO | XW, GENMASK(31, 24), GENMASK(23, 0) },
 	[REG(APIC_DFR)]		= { XR | XW, GENMASK(31, 28), GENMASK(27, 0) },
-	[REG(APIC_SPIV)]	= { RW, 0x1ff, 0 },
-	[REG(APIC_ISR)]		= { RO, 0, GENMASK(31, 16) },
-	[REG(APIC_ISR) + 1 ... REG(APIC_ISR) + 7] = { RO, 0, ~0U },
-	[REG(APIC_TMR)]		= { RO, 0, GENMASK(31, 16) },
-	[REG(APIC_TMR) + 1 ... REG(APIC_TMR) + 7] = { RO, 0, ~0U },
-	[REG(APIC_IRR)]		= { RO, 0, GENMASK(31, 16) },
-	[REG(APIC_IRR) + 1 ... REG(APIC_IRR) + 7] = { RO, 0, ~0U },
-	[REG(APIC_ESR)]		= { RW, 0, APIC_ESR_SENDILL | APIC_ESR_RECVILL |
-					   APIC_ESR_ILLREGA },
+	[REG(APIC_SPIV)]	= { RW | TIMER, 0x1ff, 0 },
+	/* ISR, TMR, IRR: eight registers each */
+	[REG(APIC_ISR) ... REG(APIC_IRR) + 7] = { RO, 0, ~0U },
+	[REG(APIC_ESR)]		= { RW, 0, APIC_ESR_SENDILL | APIC_ESR_RECVILL | APIC_ESR_ILLREGA },
 	[REG(APIC_ICR)]		= { RW, 0xccfff, APIC_ICR_BUSY },
 	[REG(APIC_ICR2)]	= { XR | XW, GENMASK(31, 24), GENMASK(23, 0) },
-	[REG(APIC_LVTT)]	= { RW, LAPIC_LVT_TIMER_MODE | APIC_LVT_MASKED | 0xff,
-				    APIC_SEND_PENDING },
-	[REG(APIC_LVTTHMR) ... REG(APIC_LVTPC)] = { RW, APIC_LVT_MASKED | 0x7ff,
-						    APIC_SEND_PENDING },
-	[REG(APIC_LVT0) ... REG(APIC_LVT1)] = { RW, LAPIC_LVT_PIN_BITS,
-					APIC_LVT_REMOTE_IRR | APIC_SEND_PENDING },
-	[REG(APIC_LVTERR)]	= { RW, APIC_LVT_MASKED | 0xff, APIC_SEND_PENDING },
-	[REG(APIC_TMICT)]	= { RW, ~0U, 0 },
+	/* LVT: mask, trigger mode, polarity, delivery mode; remote IRR, delivery status */
+	[REG(APIC_LVTT)]	= { RW | TIMER, 0x700ff, 0x1000 },
+	[REG(APIC_LVTTHMR) ... REG(APIC_LVTPC)] = { RW, 0x107ff, 0x1000 },
+	[REG(APIC_LVT0) ... REG(APIC_LVT1)] = { RW, 0x1a7ff, 0x5000 },
+	[REG(APIC_LVTERR)]	= { RW, 0x100ff, 0x1000 },
+	[REG(APIC_TMICT)]	= { RW | TIMER, ~0U, 0 },
 	[REG(APIC_TMCCT)]	= { RO, 0, ~0U },
-	[REG(APIC_TDCR)]	= { RW, 0xb, 0 },
+	[REG(APIC_TDCR)]	= { RW | TIMER, 0xb, 0 },
 	[REG(APIC_SELF_IPI)]	= { MW, 0xff, 0 },
 };
 
@@ -92,21 +78,23 @@ static u32 lapic_find(u32 index, u8 access)
  * Modes
  */
 
-/* SDM 3A 11.4.7.1 */
-static void reset_registers(struct mvm_lapic_state *l)
+/* SDM 3A 11.4.7.2: as long as it is disabled by software, the LVT is masked. */
+static void write_spurious(struct mvm_lapic_state *l, u32 value)
 {
 	u32 i;
 
+	l->regs[REG(APIC_SPIV)] = value;
+	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR) && !(value & APIC_SPIV_APIC_ENABLED); i++)
+		l->regs[i] |= APIC_LVT_MASKED;
+}
+
+/* SDM 3A 11.4.7.1 */
+static void reset_registers(struct mvm_lapic_state *l)
+{
 	memset(l->regs, 0, sizeof(l->regs));
-	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR); i++)
-		l->regs[i] = APIC_LVT_MASKED;
 	l->regs[REG(APIC_DFR)] = ~0U;
-	l->regs[REG(APIC_SPIV)] = 0xff;
-	l->irr_words = 0;
-	l->isr_words = 0;
-	l->icr = 0;
+	write_spurious(l, 0xff);
 	l->esr_pending = 0;
-	l->tsc_deadline = 0;
 	l->timer_expiry = 0;
 }
 
@@ -119,16 +107,13 @@ static void reset_registers(struct mvm_lapic_state *l)
  * @timer_min:	shortest period of the periodic timer: a guest that sets a
  *		shorter one would keep the host busy with its interrupts
  */
-void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio,
-		 u64 timer_min)
+void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u64 timer_min)
 {
-	memset(l, 0, sizeof(*l));
 	l->id = id;
-	l->bsp = bsp;
 	l->timer_ratio = max(timer_ratio, 1U);
 	l->timer_min = timer_min;
 	l->base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
-		  (bsp ? LAPIC_BASE_BSP : 0);
+		  (bsp ? MSR_IA32_APICBASE_BSP : 0);
 	reset_registers(l);
 }
 
@@ -147,22 +132,18 @@ void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio,
  * Return: 0, or -EINVAL, for the guest a #GP: a reserved bit, x2APIC mode
  * without the enable bit or a forbidden transition; then nothing has changed.
  */
-int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest,
-		   bool x2apic_allowed, u32 phys_bits,
-		   struct lapic_effect *effect)
+int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic_allowed,
+		   u32 phys_bits, struct lapic_effect *effect)
 {
 	enum lapic_mode from = lapic_mode(l), to = lapic_base_mode(value);
 	u64 reserved = GENMASK_ULL(63, phys_bits) | BIT(9) | GENMASK(7, 0);
 
 	*effect = (struct lapic_effect){};
-	if (!x2apic_allowed)
+	if (!x2apic_allowed || to == LAPIC_DISABLED)
 		reserved |= X2APIC_ENABLE;
-	if (value & reserved)
-		return -EINVAL;
-	if (to == LAPIC_DISABLED && value & X2APIC_ENABLE)
-		return -EINVAL;
-	if (guest && ((from == LAPIC_DISABLED && to == LAPIC_X2APIC) ||
-		      (from == LAPIC_X2APIC && to == LAPIC_XAPIC)))
+	if (value & reserved ||
+	    (guest && from == LAPIC_DISABLED && to == LAPIC_X2APIC) ||
+	    (guest && from == LAPIC_X2APIC && to == LAPIC_XAPIC))
 		return -EINVAL;
 
 	if (from != to && (from == LAPIC_DISABLED || to == LAPIC_DISABLED)) {
@@ -170,7 +151,7 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest,
 		effect->timer_changed = true;
 	}
 	if (to == LAPIC_XAPIC)
-		l->icr &= GENMASK_ULL(39, 0);
+		l->regs[REG(APIC_ICR2)] &= 0xff;
 	WRITE_ONCE(l->base, value);
 	return 0;
 }
@@ -179,34 +160,23 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest,
  * Interrupts and priorities
  */
 
-/* The highest vector in the eight registers from @base, whose summary is @words. */
-static int highest_vector(const struct mvm_lapic_state *l, u32 base, u8 words)
+/* The highest vector in IRR or ISR, whose first register is at @base. */
+static int highest_vector(const struct mvm_lapic_state *l, u32 base)
 {
-	u32 word;
+	int word;
 
-	if (!words)
-		return LAPIC_NO_VECTOR;
-	word = fls(words) - 1;
-	return word * 32 + fls(l->regs[base + word]) - 1;
-}
-
-static int highest_irr(const struct mvm_lapic_state *l)
-{
-	return highest_vector(l, REG(APIC_IRR), l->irr_words);
-}
-
-static int highest_isr(const struct mvm_lapic_state *l)
-{
-	return highest_vector(l, REG(APIC_ISR), l->isr_words);
+	for (word = 7; word >= 0; word--)
+		if (l->regs[base + word])
+			return word * 32 + fls(l->regs[base + word]) - 1;
+	return LAPIC_NO_VECTOR;
 }
 
 /* SDM 3A 11.8.3.1; where that leaves a choice, as SDM 3C 30.1.3 */
-static u32 lapic_ppr(const struct mvm_lapic_state *l)
+static int lapic_ppr(const struct mvm_lapic_state *l)
 {
-	u32 tpr = l->regs[REG(APIC_TASKPRI)];
-	u32 isrv = l->isr_words ? highest_isr(l) : 0;
+	int tpr = l->regs[REG(APIC_TASKPRI)], isrv = highest_vector(l, REG(APIC_ISR));
 
-	return (tpr & 0xf0) >= (isrv & 0xf0) ? tpr : isrv & 0xf0;
+	return tpr >> 4 >= isrv >> 4 ? tpr : isrv & 0xf0;
 }
 
 /*
@@ -224,31 +194,33 @@ static void lapic_error(struct mvm_lapic_state *l, u32 errors)
 		lapic_accept(l, lvt & 0xff, false);
 }
 
+/* Take the interrupts @bits of word @word into the IRR (SDM 3A 11.8.4): was there any? */
+static bool accept_word(struct mvm_lapic_state *l, u32 word, u32 bits, bool level)
+{
+	if (!lapic_software_enabled(l))
+		return false;
+	if (!word && bits & 0xffff) {
+		lapic_error(l, APIC_ESR_RECVILL);
+		bits &= ~0xffffU;
+	}
+	l->regs[REG(APIC_IRR) + word] |= bits;
+	l->regs[REG(APIC_TMR) + word] &= ~bits;
+	if (level)
+		l->regs[REG(APIC_TMR) + word] |= bits;
+	return bits;
+}
+
 /**
- * lapic_accept() - take a fixed interrupt into the IRR (SDM 3A 11.8.4)
+ * lapic_accept() - take a fixed interrupt into the IRR
  * @l:		local APIC
  * @vector:	0 to 15: noted as an error
- * @level:	level triggered: its EOI will be reported
+ * @level:	level triggered
  *
  * Return: was it accepted?  Not by a disabled APIC.
  */
 bool lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level)
 {
-	u32 word = vector / 32, bit = BIT(vector % 32);
-
-	if (!lapic_software_enabled(l))
-		return false;
-	if (vector < 16) {
-		lapic_error(l, APIC_ESR_RECVILL);
-		return false;
-	}
-	l->regs[REG(APIC_IRR) + word] |= bit;
-	l->irr_words |= BIT(word);
-	if (level)
-		l->regs[REG(APIC_TMR) + word] |= bit;
-	else
-		l->regs[REG(APIC_TMR) + word] &= ~bit;
-	return true;
+	return accept_word(l, vector / 32, BIT(vector % 32), level);
 }
 
 /**
@@ -258,22 +230,10 @@ bool lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level)
  */
 void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words)
 {
-	u32 i, bits;
+	u32 i;
 
-	if (!lapic_software_enabled(l))
-		return;
-	for (i = 0; i < 8; i++) {
-		bits = words[i * 32 / BITS_PER_LONG] >> (i * 32 % BITS_PER_LONG);
-		if (!i && bits & 0xffff) {
-			lapic_error(l, APIC_ESR_RECVILL);
-			bits &= ~0xffffU;
-		}
-		if (!bits)
-			continue;
-		l->regs[REG(APIC_IRR) + i] |= bits;
-		l->irr_words |= BIT(i);
-		l->regs[REG(APIC_TMR) + i] &= ~bits;
-	}
+	for (i = 0; i < 8; i++)
+		accept_word(l, i, words[i * 32 / BITS_PER_LONG] >> (i * 32 % BITS_PER_LONG), false);
 }
 
 /**
@@ -285,14 +245,10 @@ void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words)
  */
 int lapic_pending(const struct mvm_lapic_state *l)
 {
-	int vector;
+	int vector = highest_vector(l, REG(APIC_IRR));
 
-	if (likely(!l->irr_words))
-		return LAPIC_NO_VECTOR;
-	vector = highest_irr(l);
-	if ((vector & 0xf0) <= (lapic_ppr(l) & 0xf0))
-		return LAPIC_NO_VECTOR;
-	return vector;
+	/* by class; LAPIC_NO_VECTOR is below them all */
+	return vector >> 4 > lapic_ppr(l) >> 4 ? vector : LAPIC_NO_VECTOR;
 }
 
 /**
@@ -302,79 +258,27 @@ int lapic_pending(const struct mvm_lapic_state *l)
  */
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector)
 {
-	u32 word = vector / 32, bit = BIT(vector % 32);
-
-	l->regs[REG(APIC_IRR) + word] &= ~bit;
-	if (!l->regs[REG(APIC_IRR) + word])
-		l->irr_words &= ~BIT(word);
-	l->regs[REG(APIC_ISR) + word] |= bit;
-	l->isr_words |= BIT(word);
+	l->regs[REG(APIC_IRR) + vector / 32] &= ~BIT(vector % 32);
+	l->regs[REG(APIC_ISR) + vector / 32] |= BIT(vector % 32);
 }
 
-static void end_of_interrupt(struct mvm_lapic_state *l,
-			     struct lapic_effect *effect)
-{
-	int vector = highest_isr(l);
-	u32 word, bit;
-
-	if (vector < 0)
-		return;
-	word = vector / 32;
-	bit = BIT(vector % 32);
-	l->regs[REG(APIC_ISR) + word] &= ~bit;
-	if (!l->regs[REG(APIC_ISR) + word])
-		l->isr_words &= ~BIT(word);
-	if (l->regs[REG(APIC_TMR) + word] & bit) {
-		effect->eoi_level = true;
-		effect->eoi_vector = vector;
-	}
-}
-
-/**
- * lapic_eoi() - the guest has handled the highest interrupt (SDM 3A 11.8.5)
- * @l:		local APIC
- * @effect:	out
+/*
+ * Is this LVT entry open, in this delivery mode?  A disabled APIC leaves its
+ * pins to the processor, as INTR and NMI (SDM 3A 11.4.3).
  */
-void lapic_eoi(struct mvm_lapic_state *l, struct lapic_effect *effect)
-{
-	*effect = (struct lapic_effect){};
-	end_of_interrupt(l, effect);
-}
-
-/**
- * lapic_tpr_threshold() - when does lowering CR8 matter? (SDM 3C 25.6.8)
- * @l:		local APIC
- *
- * Return: an interrupt waits for CR8 to fall below this; 0: none does.
- */
-u32 lapic_tpr_threshold(const struct mvm_lapic_state *l)
-{
-	int vector = highest_irr(l);
-	u32 class = vector >> 4;
-
-	if (vector < 0 || class > lapic_cr8(l))
-		return 0;
-	/* one that an interrupt in service blocks waits for the EOI */
-	return l->isr_words && class <= highest_isr(l) >> 4 ? 0 : class;
-}
-
-/* Is this LVT entry open, in this delivery mode? */
 static bool pin_mode(const struct mvm_lapic_state *l, u32 offset, u32 mode)
 {
-	u32 lvt = l->regs[REG(offset)];
-
-	return (lvt & (APIC_LVT_MASKED | APIC_MODE_MASK)) == mode;
+	return lapic_mode(l) == LAPIC_DISABLED ||
+	       (l->regs[REG(offset)] & (APIC_LVT_MASKED | APIC_MODE_MASK)) == mode;
 }
 
 /**
  * lapic_accepts_extint() - does LINT0 pass the PIC on? (SDM 3A 11.5.1)
  * @l:		local APIC
- *
- * A disabled APIC leaves the pin to the processor as INTR (SDM 3A 11.4.3).
  */
 bool lapic_accepts_extint(const struct mvm_lapic_state *l)
 {
-	return !lapic_enabled(l) || pin_mode(l, APIC_LVT0, APIC_DM_EXTINT);
+	return pin_mode(l, APIC_LVT0, APIC_DM_EXTINT);
 }
 
 /**
@@ -383,7 +287,7 @@ bool lapic_accepts_extint(const struct mvm_lapic_state *l)
  */
 bool lapic_lint1_is_nmi(const struct mvm_lapic_state *l)
 {
-	return !lapic_enabled(l) || pin_mode(l, APIC_LVT1, APIC_DM_NMI);
+	return pin_mode(l, APIC_LVT1, APIC_DM_NMI);
 }
 
 /* ------------------------------------------------------------------------
@@ -405,14 +309,16 @@ static bool timer_counts(const struct mvm_lapic_state *l)
 static u64 timer_tick(const struct mvm_lapic_state *l)
 {
 	u32 dcr = l->regs[REG(APIC_TDCR)];
-	u32 shift = ((dcr & 3) | (dcr >> 1 & 4)) + 1;
 
-	return (u64)l->timer_ratio << (shift & 7);
+	return (u64)l->timer_ratio << ((((dcr & 3) | (dcr >> 1 & 4)) + 1) & 7);
 }
 
+/* TSC ticks that a whole count takes. */
 static u64 timer_period(const struct mvm_lapic_state *l)
 {
-	return max(l->regs[REG(APIC_TMICT)] * timer_tick(l), l->timer_min);
+	u64 ticks = l->regs[REG(APIC_TMICT)] * timer_tick(l);
+
+	return timer_mode(l) == APIC_LVT_TIMER_PERIODIC ? max(ticks, l->timer_min) : ticks;
 }
 
 /*
@@ -423,9 +329,7 @@ static bool timer_due(const struct mvm_lapic_state *l, u64 now)
 {
 	if (!l->timer_expiry)
 		return false;
-	if (timer_counts(l))
-		return (s64)(now - l->timer_expiry) >= 0;
-	return now >= l->timer_expiry;
+	return timer_counts(l) ? (s64)(now - l->timer_expiry) >= 0 : now >= l->timer_expiry;
 }
 
 /* The counter reaches 0 after @ticks; 0 as a time means: never. */
@@ -434,22 +338,27 @@ static void timer_arm(struct mvm_lapic_state *l, u64 now, u64 ticks)
 	l->timer_expiry = now + ticks ?: 1;
 }
 
+/* TSC ticks left of the count that runs at @now; 0: a one-shot is due. */
+static u64 timer_left(const struct mvm_lapic_state *l, u64 now)
+{
+	u64 period, late;
+
+	if (!timer_due(l, now))
+		return l->timer_expiry - now;
+	if (timer_mode(l) != APIC_LVT_TIMER_PERIODIC)
+		return 0;
+	period = timer_period(l);
+	div64_u64_rem(now - l->timer_expiry, period, &late);
+	return period - late;
+}
+
 /* The current-count register. */
 static u32 timer_count(const struct mvm_lapic_state *l, u64 now)
 {
-	u64 left = l->timer_expiry - now, period;
-
 	if (!l->timer_expiry || !timer_counts(l))
 		return 0;
-	if (timer_due(l, now)) {
-		if (timer_mode(l) == APIC_LVT_TIMER_ONESHOT)
-			return 0;
-		period = timer_period(l);
-		div64_u64_rem(now - l->timer_expiry, period, &left);
-		left = period - left;
-	}
 	/* timer_min, or a TSC that jumped, may have left more */
-	return min_t(u64, DIV64_U64_ROUND_UP(left, timer_tick(l)),
+	return min_t(u64, DIV64_U64_ROUND_UP(timer_left(l, now), timer_tick(l)),
 		     l->regs[REG(APIC_TMICT)]);
 }
 
@@ -481,18 +390,14 @@ u64 lapic_timer_remaining(const struct mvm_lapic_state *l, u64 now)
 bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now)
 {
 	u32 lvt = l->regs[REG(APIC_LVTT)];
-	u64 period, late;
+	u64 left;
 
 	if (!timer_due(l, now))
 		return false;
-	if (timer_mode(l) == APIC_LVT_TIMER_PERIODIC) {
-		period = timer_period(l);
-		div64_u64_rem(now - l->timer_expiry, period, &late);
-		timer_arm(l, now, period - late);
-	} else {
-		l->timer_expiry = 0;
-		l->tsc_deadline = 0;
-	}
+	left = timer_left(l, now);
+	l->timer_expiry = 0;
+	if (left)
+		timer_arm(l, now, left);
 	return !(lvt & APIC_LVT_MASKED) && lapic_accept(l, lvt & 0xff, false);
 }
 
@@ -510,14 +415,6 @@ void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta)
 		timer_arm(l, l->timer_expiry, delta);
 }
 
-/* Before the guest changes the timer: an expiry up to now came first. */
-static void timer_catch_up(struct mvm_lapic_state *l, u64 now,
-			   struct lapic_effect *effect)
-{
-	lapic_timer_expired(l, now);
-	effect->timer_changed = true;
-}
-
 /**
  * lapic_deadline_read() - IA32_TSC_DEADLINE (SDM 3A 11.5.4.1)
  * @l:		local APIC
@@ -527,7 +424,7 @@ static void timer_catch_up(struct mvm_lapic_state *l, u64 now,
  */
 u64 lapic_deadline_read(const struct mvm_lapic_state *l, u64 now)
 {
-	return timer_due(l, now) ? 0 : l->tsc_deadline;
+	return timer_counts(l) || timer_due(l, now) ? 0 : l->timer_expiry;
 }
 
 /**
@@ -539,95 +436,41 @@ u64 lapic_deadline_read(const struct mvm_lapic_state *l, u64 now)
  *
  * Ignored in other timer modes (SDM 3A 11.5.4.1).
  */
-void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now,
-			  struct lapic_effect *effect)
+void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now, struct lapic_effect *effect)
 {
 	*effect = (struct lapic_effect){};
 	if (timer_mode(l) != APIC_LVT_TIMER_TSCDEADLINE)
 		return;
-	timer_catch_up(l, now, effect);
-	l->tsc_deadline = tsc;
+	lapic_timer_expired(l, now);
 	l->timer_expiry = tsc;
-}
-
-static void write_lvt_timer(struct mvm_lapic_state *l, u32 value)
-{
-	bool counted = timer_counts(l);
-
-	l->regs[REG(APIC_LVTT)] = value;
-	if (counted != timer_counts(l) ||
-	    timer_mode(l) == LAPIC_LVT_TIMER_MODE) {
-		l->timer_expiry = 0;
-		l->tsc_deadline = 0;
-	}
-}
-
-static void write_initial_count(struct mvm_lapic_state *l, u32 value, u64 now)
-{
-	if (timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE)
-		return;
-	l->regs[REG(APIC_TMICT)] = value;
-	l->timer_expiry = 0;
-	if (value && timer_mode(l) == APIC_LVT_TIMER_PERIODIC)
-		timer_arm(l, now, timer_period(l));
-	else if (value && timer_mode(l) == APIC_LVT_TIMER_ONESHOT)
-		timer_arm(l, now, value * timer_tick(l));
-}
-
-/* What is left of the count goes on at the new speed. */
-static void write_divide(struct mvm_lapic_state *l, u32 value, u64 now)
-{
-	u32 count = timer_count(l, now);
-
-	l->regs[REG(APIC_TDCR)] = value;
-	if (count)
-		timer_arm(l, now, count * timer_tick(l));
+	effect->timer_changed = true;
 }
 
 /* ------------------------------------------------------------------------
  * Messages
  */
 
-static u32 x2apic_ldr(u32 id)
-{
-	return (id >> 4) << 16 | BIT(id & 0xf);
-}
-
 /*
  * Carry out a write of the ICR (SDM 3A 11.6.1, table 11-3).  An INIT level
  * de-assert has no effect, and all other messages are edge triggered whatever
  * the trigger bit says.
  */
-static void send_ipi(struct mvm_lapic_state *l, u64 icr,
-		     struct lapic_effect *effect)
+static void send_ipi(struct mvm_lapic_state *l, struct lapic_effect *effect)
 {
-	bool broadcast = lapic_mode(l) == LAPIC_XAPIC && icr >> 32 == 0xff;
+	u64 icr = (u64)l->regs[REG(APIC_ICR2)] << 32 | l->regs[REG(APIC_ICR)];
 	struct lapic_message message;
 
-	l->icr = icr;
 	lapic_decode_icr(icr, &message);
-	switch (message.mode) {
-	case LAPIC_FIXED:
-	case LAPIC_LOWEST:
-		if (message.vector < 16) {
-			lapic_error(l, APIC_ESR_SENDILL);
-			return;
-		}
-		break;
-	case LAPIC_INIT:
-		if (message.level && !(icr & APIC_INT_ASSERT))
-			return;
-		break;
-	case LAPIC_SMI:
-	case LAPIC_NMI:
-	case LAPIC_SIPI:
-		break;
-	default:
+	if (message.mode <= LAPIC_LOWEST && message.vector < 16) {
+		lapic_error(l, APIC_ESR_SENDILL);
 		return;
 	}
+	if (message.mode == LAPIC_RESERVED || message.mode == LAPIC_EXTINT)
+		return;
+	if (message.mode == LAPIC_INIT && message.level && !(icr & APIC_INT_ASSERT))
+		return;
 	if (message.mode != LAPIC_FIXED &&
-	    (message.shorthand == LAPIC_TO_SELF ||
-	     message.shorthand == LAPIC_TO_ALL))
+	    (message.shorthand == LAPIC_TO_SELF || message.shorthand == LAPIC_TO_ALL))
 		return;
 	if (message.shorthand == LAPIC_TO_SELF) {
 		lapic_accept(l, message.vector, false);
@@ -635,7 +478,7 @@ static void send_ipi(struct mvm_lapic_state *l, u64 icr,
 	}
 	effect->ipi = true;
 	effect->icr = icr & ~(u64)APIC_INT_LEVELTRIG;
-	if (broadcast)
+	if (lapic_mode(l) == LAPIC_XAPIC && message.dest == 0xff)
 		effect->icr |= (u64)LAPIC_BROADCAST << 32;
 }
 
@@ -672,9 +515,7 @@ int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message)
 
 	if (address >> 20 != 0xfee || address & GENMASK(11, 4))
 		return -EINVAL;
-	if (mode != LAPIC_FIXED && mode != LAPIC_LOWEST && mode != LAPIC_NMI)
-		return -EINVAL;
-	if (mode != LAPIC_NMI && (data & 0xff) < 16)
+	if (mode != LAPIC_NMI && (mode > LAPIC_LOWEST || (data & 0xff) < 16))
 		return -EINVAL;
 	*message = (struct lapic_message){
 		.mode = mode,
@@ -705,14 +546,10 @@ bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical)
 		return true;
 	if (!logical)
 		return dest == l->id;
-	if (mode == LAPIC_X2APIC) {
-		ldr = x2apic_ldr(l->id);
-		return dest >> 16 == ldr >> 16 && dest & ldr & 0xffff;
-	}
-	if (dest > 0xff)
-		return false;
+	if (mode == LAPIC_X2APIC)
+		return dest >> 16 == l->id >> 4 && dest & BIT(l->id & 0xf);
 	if (model == 0xf)
-		return dest & ldr;
+		return !(dest >> 8) && dest & ldr;
 	return model == 0 && dest >> 4 == ldr >> 4 && dest & ldr & 0xf;
 }
 
@@ -732,11 +569,11 @@ static u32 read_register(const struct mvm_lapic_state *l, u32 index, u64 now)
 	case REG(APIC_PROCPRI):
 		return lapic_ppr(l);
 	case REG(APIC_LDR):
-		return x2apic ? x2apic_ldr(l->id) : l->regs[index];
-	case REG(APIC_ICR):
-		return l->icr;
+		return x2apic ? (l->id >> 4) << 16 | BIT(l->id & 0xf) : l->regs[index];
+	case REG(APIC_DFR):
+		return l->regs[index] | GENMASK(27, 0);
 	case REG(APIC_ICR2):
-		return x2apic ? l->icr >> 32 : (l->icr >> 32) << 24;
+		return x2apic ? l->regs[index] : l->regs[index] << 24;
 	case REG(APIC_TMCCT):
 		return timer_count(l, now);
 	default:
@@ -744,38 +581,30 @@ static u32 read_register(const struct mvm_lapic_state *l, u32 index, u64 now)
 	}
 }
 
-/* SDM 3A 11.4.7.2: as long as it is disabled by software, the LVT is masked. */
-static void write_spurious(struct mvm_lapic_state *l, u32 value)
+/* @index is a register that can be written; reserved bits of @value are ignored. */
+static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 now,
+			   struct lapic_effect *effect)
 {
-	u32 i;
+	bool counted = timer_counts(l);
+	u32 count;
+	int vector;
 
-	l->regs[REG(APIC_SPIV)] = value;
-	if (value & APIC_SPIV_APIC_ENABLED)
-		return;
-	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR); i++)
-		l->regs[i] |= APIC_LVT_MASKED;
-}
-
-/* @index is a register that can be written, @value has only writable bits. */
-static void write_register(struct mvm_lapic_state *l, u32 index, u32 value,
-			   u64 now, struct lapic_effect *effect)
-{
-	if (index >= REG(APIC_LVTT) && index <= REG(APIC_LVTERR) &&
-	    !lapic_software_enabled(l))
+	value &= lapic_registers[index].writable;
+	if (index >= REG(APIC_LVTT) && index <= REG(APIC_LVTERR) && !lapic_software_enabled(l))
 		value |= APIC_LVT_MASKED;
+	if (lapic_registers[index].access & TIMER) {
+		/* an expiry up to now came first */
+		lapic_timer_expired(l, now);
+		effect->timer_changed = true;
+	}
 
 	switch (index) {
 	case REG(APIC_EOI):
-		end_of_interrupt(l, effect);
-		break;
-	case REG(APIC_LDR):
-		WRITE_ONCE(l->regs[index], value);
-		break;
-	case REG(APIC_DFR):
-		WRITE_ONCE(l->regs[index], value | GENMASK(27, 0));
+		vector = highest_vector(l, REG(APIC_ISR));
+		if (vector >= 0)
+			l->regs[REG(APIC_ISR) + vector / 32] &= ~BIT(vector % 32);
 		break;
 	case REG(APIC_SPIV):
-		timer_catch_up(l, now, effect);
 		write_spurious(l, value);
 		break;
 	case REG(APIC_ESR):
@@ -783,22 +612,32 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value,
 		l->esr_pending = 0;
 		break;
 	case REG(APIC_ICR):
-		send_ipi(l, (l->icr & GENMASK_ULL(63, 32)) | value, effect);
+		l->regs[index] = value;
+		send_ipi(l, effect);
 		break;
 	case REG(APIC_ICR2):
-		l->icr = (u64)(value >> 24) << 32 | (u32)l->icr;
+		l->regs[index] = value >> 24;
 		break;
 	case REG(APIC_LVTT):
-		timer_catch_up(l, now, effect);
-		write_lvt_timer(l, value);
+		l->regs[index] = value;
+		/* to or from a counting mode, or to the reserved one: disarm */
+		if (counted != timer_counts(l) || timer_mode(l) == LAPIC_LVT_TIMER_MODE)
+			l->timer_expiry = 0;
 		break;
 	case REG(APIC_TMICT):
-		timer_catch_up(l, now, effect);
-		write_initial_count(l, value, now);
+		if (timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE)
+			break;
+		l->regs[index] = value;
+		l->timer_expiry = 0;
+		if (value && counted)
+			timer_arm(l, now, timer_period(l));
 		break;
 	case REG(APIC_TDCR):
-		timer_catch_up(l, now, effect);
-		write_divide(l, value, now);
+		/* what is left of the count goes on at the new speed */
+		count = timer_count(l, now);
+		l->regs[index] = value;
+		if (count)
+			timer_arm(l, now, count * timer_tick(l));
 		break;
 	case REG(APIC_SELF_IPI):
 		if (value < 16)
@@ -806,8 +645,24 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value,
 		lapic_accept(l, value, false);
 		break;
 	default:
-		l->regs[index] = value;
+		/* of LDR and DFR other threads ask: lapic_matches() */
+		WRITE_ONCE(l->regs[index], value);
 	}
+}
+
+/*
+ * The register at @offset of the APIC page, 0 if there is none.  In xAPIC mode
+ * that is an error (SDM 3A 11.5.3), in another there is no page.
+ */
+static u32 xapic_find(struct mvm_lapic_state *l, u32 offset)
+{
+	u32 index = offset & 15 ? 0 : lapic_find(offset >> 4, XR | XW);
+
+	if (lapic_mode(l) != LAPIC_XAPIC)
+		return 0;
+	if (!index)
+		lapic_error(l, APIC_ESR_ILLREGA);
+	return index;
 }
 
 /**
@@ -816,21 +671,12 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value,
  * @offset:	bytes from the start of the page
  * @now:	guest TSC
  * @value:	out; 0 in another mode than xAPIC
- *
- * An offset without a register sets the error status (SDM 3A 11.5.3).
  */
-void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now,
-		      u32 *value)
+void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now, u32 *value)
 {
-	u32 index = offset & 15 ? 0 : lapic_find(offset >> 4, XR | XW);
+	u32 index = xapic_find(l, offset);
 
-	*value = 0;
-	if (lapic_mode(l) != LAPIC_XAPIC)
-		return;
-	if (!index)
-		lapic_error(l, APIC_ESR_ILLREGA);
-	else if (lapic_registers[index].access & XR)
-		*value = read_register(l, index, now);
+	*value = lapic_registers[index].access & XR ? read_register(l, index, now) : 0;
 }
 
 /**
@@ -841,20 +687,14 @@ void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now,
  * @now:	guest TSC
  * @effect:	out
  */
-void lapic_xapic_write(struct mvm_lapic_state *l, u32 offset, u32 value,
-		       u64 now, struct lapic_effect *effect)
+void lapic_xapic_write(struct mvm_lapic_state *l, u32 offset, u32 value, u64 now,
+		       struct lapic_effect *effect)
 {
-	u32 index = offset & 15 ? 0 : lapic_find(offset >> 4, XR | XW);
+	u32 index = xapic_find(l, offset);
 
 	*effect = (struct lapic_effect){};
-	if (lapic_mode(l) != LAPIC_XAPIC)
-		return;
-	if (!index)
-		lapic_error(l, APIC_ESR_ILLREGA);
-	else if (lapic_registers[index].access & XW)
-		write_register(l, index,
-			       value & lapic_registers[index].writable, now,
-			       effect);
+	if (lapic_registers[index].access & XW)
+		write_register(l, index, value, now, effect);
 }
 
 /**
@@ -872,7 +712,9 @@ int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data)
 
 	if (!reg || lapic_mode(l) != LAPIC_X2APIC)
 		return -EINVAL;
-	*data = reg == REG(APIC_ICR) ? l->icr : read_register(l, reg, now);
+	*data = read_register(l, reg, now);
+	if (reg == REG(APIC_ICR))
+		*data |= (u64)l->regs[REG(APIC_ICR2)] << 32;
 	return 0;
 }
 
@@ -891,26 +733,20 @@ int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now,
 {
 	u32 reg = lapic_find(index - APIC_BASE_MSR, MW);
 	const struct lapic_register *r = &lapic_registers[reg];
-	u64 valid = r->writable;
+	/* read-only bits are ignored; ESR alone must be written with 0 */
+	u64 valid = r->writable | (reg == REG(APIC_ESR) ? 0 : r->readonly);
 
 	*effect = (struct lapic_effect){};
-	if (!reg || lapic_mode(l) != LAPIC_X2APIC)
-		return -EINVAL;
-	/* read-only bits are ignored; ESR alone must be written with 0 */
-	if (reg != REG(APIC_ESR))
-		valid |= r->readonly;
 	if (reg == REG(APIC_ICR))
 		valid |= GENMASK_ULL(63, 32);
-	if (data & ~valid)
+	if (!reg || lapic_mode(l) != LAPIC_X2APIC || data & ~valid)
 		return -EINVAL;
-	if (reg == REG(APIC_LVTT) &&
-	    (data & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_MODE)
+	if (reg == REG(APIC_LVTT) && (data & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_MODE)
 		return -EINVAL;
 
 	if (reg == REG(APIC_ICR))
-		send_ipi(l, data & ~(u64)APIC_ICR_BUSY, effect);
-	else
-		write_register(l, reg, data & r->writable, now, effect);
+		l->regs[REG(APIC_ICR2)] = data >> 32;
+	write_register(l, reg, data, now, effect);
 	return 0;
 }
 
@@ -933,36 +769,33 @@ void lapic_get_state(struct mvm_lapic_state *l, u64 now, struct mvm_lapic *out)
 	lapic_timer_expired(l, now);
 	for (i = 0; i < LAPIC_REGS; i++)
 		out->regs[i] = lapic_find(i, RO) ? read_register(l, i, now) : 0;
-	out->tsc_deadline = l->tsc_deadline;
+	out->tsc_deadline = lapic_deadline_read(l, now);
 }
 
 /* Could these registers be those of @l in its mode? */
-static bool valid_state(const struct mvm_lapic_state *l,
-			const struct mvm_lapic *in)
+static bool valid_state(const struct mvm_lapic_state *l, const struct mvm_lapic *in)
 {
 	const struct lapic_register *r = lapic_registers;
-	u32 timer = in->regs[REG(APIC_LVTT)] & LAPIC_LVT_TIMER_MODE;
-	u32 i, high = GENMASK(23, 0);
+	const u32 *regs = in->regs;
+	u32 timer = regs[REG(APIC_LVTT)] & LAPIC_LVT_TIMER_MODE;
+	bool x2apic = lapic_mode(l) == LAPIC_X2APIC;
+	u32 i;
 
 	for (i = 0; i < LAPIC_REGS; i++, r++)
-		if (in->regs[i] & ~(r->access & RO ? r->writable | r->readonly : 0))
+		if (regs[i] & ~(r->access & RO ? r->writable | r->readonly : 0))
 			return false;
-	if (in->regs[REG(APIC_ID)] != read_register(l, REG(APIC_ID), 0))
-		return false;
-	if (lapic_mode(l) != LAPIC_X2APIC &&
-	    (in->regs[REG(APIC_LDR)] | in->regs[REG(APIC_ICR2)]) & high)
-		return false;
-	if ((in->regs[REG(APIC_DFR)] | GENMASK(31, 28)) != ~0U)
-		return false;
+	/* disabled by software: all of the LVT is masked */
 	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR); i++)
-		if (!(in->regs[i] & APIC_LVT_MASKED) &&
-		    !(in->regs[REG(APIC_SPIV)] & APIC_SPIV_APIC_ENABLED))
+		if (!(regs[REG(APIC_SPIV)] & APIC_SPIV_APIC_ENABLED || regs[i] & APIC_LVT_MASKED))
 			return false;
-	if (in->regs[REG(APIC_TMCCT)] > in->regs[REG(APIC_TMICT)])
-		return false;
-	if (in->regs[REG(APIC_TMCCT)] && timer > APIC_LVT_TIMER_PERIODIC)
-		return false;
-	return !in->tsc_deadline || timer == APIC_LVT_TIMER_TSCDEADLINE;
+	return regs[REG(APIC_ID)] == read_register(l, REG(APIC_ID), 0) &&
+	       (x2apic || !((regs[REG(APIC_LDR)] | regs[REG(APIC_ICR2)]) & GENMASK(23, 0))) &&
+	       (regs[REG(APIC_DFR)] | GENMASK(31, 28)) == ~0U &&
+	       /* vectors 0 to 15 do not exist */
+	       !((regs[REG(APIC_ISR)] | regs[REG(APIC_TMR)] | regs[REG(APIC_IRR)]) & 0xffff) &&
+	       regs[REG(APIC_TMCCT)] <= regs[REG(APIC_TMICT)] &&
+	       (!regs[REG(APIC_TMCCT)] || timer <= APIC_LVT_TIMER_PERIODIC) &&
+	       (!in->tsc_deadline || timer == APIC_LVT_TIMER_TSCDEADLINE);
 }
 
 /**
@@ -977,36 +810,22 @@ static bool valid_state(const struct mvm_lapic_state *l,
  * Return: 0, or -EINVAL for a value that the registers cannot have; then
  * nothing has changed.
  */
-int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in,
-		    u64 now)
+int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in, u64 now)
 {
-	bool x2apic = lapic_mode(l) == LAPIC_X2APIC;
-	u32 i, high, count;
+	const struct lapic_register *r = lapic_registers;
+	u32 i, count = in->regs[REG(APIC_TMCCT)], high = in->regs[REG(APIC_ICR2)];
 
 	if (!valid_state(l, in))
 		return -EINVAL;
-	if (!lapic_enabled(l))
+	if (lapic_mode(l) == LAPIC_DISABLED)
 		return 0;
 
-	reset_registers(l);
-	for (i = 0; i < LAPIC_REGS; i++)
-		if (lapic_registers[i].writable)
-			l->regs[i] = in->regs[i] & lapic_registers[i].writable;
-	l->regs[REG(APIC_DFR)] = in->regs[REG(APIC_DFR)];
-	l->regs[REG(APIC_ESR)] = in->regs[REG(APIC_ESR)];
-	for (i = 0; i < 8; i++) {
-		l->regs[REG(APIC_ISR) + i] = in->regs[REG(APIC_ISR) + i];
-		l->regs[REG(APIC_TMR) + i] = in->regs[REG(APIC_TMR) + i];
-		l->regs[REG(APIC_IRR) + i] = in->regs[REG(APIC_IRR) + i];
-		l->isr_words |= l->regs[REG(APIC_ISR) + i] ? BIT(i) : 0;
-		l->irr_words |= l->regs[REG(APIC_IRR) + i] ? BIT(i) : 0;
-	}
-	high = in->regs[REG(APIC_ICR2)];
-	l->icr = (u64)(x2apic ? high : high >> 24) << 32 |
-		 l->regs[REG(APIC_ICR)];
-	l->tsc_deadline = in->tsc_deadline;
+	/* read_register() ignores those that are only read and follow from others */
+	for (i = 0; i < LAPIC_REGS; i++, r++)
+		l->regs[i] = in->regs[i] & (r->writable ?: r->readonly);
+	l->regs[REG(APIC_ICR2)] = lapic_mode(l) == LAPIC_X2APIC ? high : high >> 24;
+	l->esr_pending = 0;
 	l->timer_expiry = in->tsc_deadline;
-	count = in->regs[REG(APIC_TMCCT)];
 	if (count)
 		timer_arm(l, now, count * timer_tick(l));
 	return 0;

@@ -24,17 +24,12 @@ enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
 /* Everything here: owned by the runner of the vCPU. */
 struct mvm_lapic_state {
 	u32 id;				/* constant */
-	bool bsp;			/* constant */
 	u32 timer_ratio;		/* constant: TSC ticks per timer tick, divider at 1 */
 	u64 timer_min;			/* constant: shortest period in TSC ticks */
 	u64 base;			/* IA32_APIC_BASE */
-	u32 regs[LAPIC_REGS];
-	u8 irr_words;			/* bit n: word n of IRR is not 0 */
-	u8 isr_words;			/* likewise for ISR */
-	u64 icr;			/* x2APIC layout in both modes */
+	u32 regs[LAPIC_REGS];		/* ICR2: layout of x2APIC in both modes */
 	u32 esr_pending;		/* errors since the last write of ESR */
-	u64 tsc_deadline;		/* 0: not armed */
-	u64 timer_expiry;		/* guest TSC of the next expiry; 0: none */
+	u64 timer_expiry;		/* guest TSC of the next expiry, or the deadline; 0: none */
 };
 
 /* What a register write asks of the caller. */
@@ -42,28 +37,16 @@ struct lapic_effect {
 	bool timer_changed;		/* lapic_timer_remaining() may be new */
 	bool ipi;			/* send @icr: lapic_decode_icr(), route */
 	u64 icr;			/* x2APIC layout; broadcast: LAPIC_BROADCAST */
-	bool eoi_level;			/* EOI of a level-triggered vector: @eoi_vector */
-	u8 eoi_vector;
 };
 
 /* Delivery modes (SDM 3A 11.6.1), as in the ICR, the LVT and MSI data. */
 enum lapic_delivery {
-	LAPIC_FIXED	= 0,
-	LAPIC_LOWEST	= 1,
-	LAPIC_SMI	= 2,
-	LAPIC_NMI	= 4,
-	LAPIC_INIT	= 5,
-	LAPIC_SIPI	= 6,
-	LAPIC_EXTINT	= 7,
+	LAPIC_FIXED, LAPIC_LOWEST, LAPIC_SMI, LAPIC_RESERVED,
+	LAPIC_NMI, LAPIC_INIT, LAPIC_SIPI, LAPIC_EXTINT,
 };
 
 /* Destination shorthands of the ICR (SDM 3A 11.6.1). */
-enum lapic_shorthand {
-	LAPIC_TO_DEST,
-	LAPIC_TO_SELF,
-	LAPIC_TO_ALL,
-	LAPIC_TO_OTHERS,
-};
+enum lapic_shorthand { LAPIC_TO_DEST, LAPIC_TO_SELF, LAPIC_TO_ALL, LAPIC_TO_OTHERS };
 
 /* An interrupt message on its way to one or more local APICs: IPI or MSI. */
 struct lapic_message {
@@ -89,17 +72,10 @@ static inline enum lapic_mode lapic_mode(const struct mvm_lapic_state *l)
 	return lapic_base_mode(l->base);
 }
 
-/* Is the APIC there at all? */
-static inline bool lapic_enabled(const struct mvm_lapic_state *l)
-{
-	return l->base & MSR_IA32_APICBASE_ENABLE;
-}
-
 /* Does it take fixed interrupts?  (SDM 3A 11.4.7.2) */
 static inline bool lapic_software_enabled(const struct mvm_lapic_state *l)
 {
-	return lapic_enabled(l) &&
-	       l->regs[APIC_SPIV >> 4] & APIC_SPIV_APIC_ENABLED;
+	return lapic_mode(l) != LAPIC_DISABLED && l->regs[APIC_SPIV >> 4] & APIC_SPIV_APIC_ENABLED;
 }
 
 /* CR8 is the class of the task priority (SDM 3A 11.8.6); only bits 3:0 count. */
@@ -113,24 +89,19 @@ static inline void lapic_set_cr8(struct mvm_lapic_state *l, u64 cr8)
 	l->regs[APIC_TASKPRI >> 4] = (cr8 & 0xf) << 4;
 }
 
-void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio,
-		 u64 timer_min);
+void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u64 timer_min);
+int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic_allowed,
+		   u32 phys_bits, struct lapic_effect *effect);
 
-int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest,
-		   bool x2apic_allowed, u32 phys_bits,
-		   struct lapic_effect *effect);
-
-void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now,
-		      u32 *value);
-void lapic_xapic_write(struct mvm_lapic_state *l, u32 offset, u32 value,
-		       u64 now, struct lapic_effect *effect);
+void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now, u32 *value);
+void lapic_xapic_write(struct mvm_lapic_state *l, u32 offset, u32 value, u64 now,
+		       struct lapic_effect *effect);
 int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data);
 int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now,
 		    struct lapic_effect *effect);
 
 u64 lapic_deadline_read(const struct mvm_lapic_state *l, u64 now);
-void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now,
-			  struct lapic_effect *effect);
+void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now, struct lapic_effect *effect);
 u64 lapic_timer_remaining(const struct mvm_lapic_state *l, u64 now);
 bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now);
 void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta);
@@ -139,8 +110,6 @@ bool lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level);
 void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words);
 int lapic_pending(const struct mvm_lapic_state *l);
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector);
-void lapic_eoi(struct mvm_lapic_state *l, struct lapic_effect *effect);
-u32 lapic_tpr_threshold(const struct mvm_lapic_state *l);
 bool lapic_accepts_extint(const struct mvm_lapic_state *l);
 bool lapic_lint1_is_nmi(const struct mvm_lapic_state *l);
 
@@ -149,7 +118,6 @@ int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message);
 bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical);
 
 void lapic_get_state(struct mvm_lapic_state *l, u64 now, struct mvm_lapic *out);
-int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in,
-		    u64 now);
+int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in, u64 now);
 
 #endif /* MVM_LAPIC_H */

@@ -81,10 +81,22 @@ static bool in_irr(struct mvm_lapic_state *l, u8 vector)
 	return l->regs[(APIC_IRR >> 4) + vector / 32] & BIT(vector % 32);
 }
 
+static bool in_tmr(struct mvm_lapic_state *l, u8 vector)
+{
+	return l->regs[(APIC_TMR >> 4) + vector / 32] & BIT(vector % 32);
+}
+
 static u32 esr(struct mvm_lapic_state *l)
 {
 	wr(l, APIC_ESR, 0);
 	return rd(l, APIC_ESR);
+}
+
+/* Is nothing requested and nothing in service? */
+static bool is_idle(struct mvm_lapic_state *l)
+{
+	return !memchr_inv(&l->regs[APIC_ISR >> 4], 0, 8 * sizeof(u32)) &&
+	       !memchr_inv(&l->regs[APIC_IRR >> 4], 0, 8 * sizeof(u32));
 }
 
 /* Deliver what is pending; LAPIC_NO_VECTOR if nothing is. */
@@ -111,7 +123,6 @@ static void power_up_state(struct kunit *test)
 	lapic_reset(l, 7, true, 4, 0);
 	KUNIT_EXPECT_EQ(test, l->base, 0xfee00900ULL);
 	KUNIT_EXPECT_EQ(test, lapic_mode(l), LAPIC_XAPIC);
-	KUNIT_EXPECT_TRUE(test, lapic_enabled(l));
 	KUNIT_EXPECT_FALSE(test, lapic_software_enabled(l));
 	for (offset = 0; offset < 0x400; offset += 16) {
 		switch (offset) {
@@ -234,7 +245,7 @@ static void disabling_resets_everything(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rd(l, APIC_LVTT), 0x10000);
 	KUNIT_EXPECT_EQ(test, rd(l, APIC_TASKPRI), 0);
 	KUNIT_EXPECT_EQ(test, esr(l), 0);
-	KUNIT_EXPECT_EQ(test, l->isr_words | l->irr_words, 0);
+	KUNIT_EXPECT_TRUE(test, is_idle(l));
 }
 
 static void x2apic_mode_keeps_state(struct kunit *test)
@@ -567,7 +578,7 @@ static void illegal_vectors(struct kunit *test)
 	wr(l, APIC_TMICT, 1);
 	KUNIT_EXPECT_FALSE(test, lapic_timer_expired(l, TEST_NOW + TEST_RATIO));
 	KUNIT_EXPECT_EQ(test, esr(l), APIC_ESR_RECVILL);
-	KUNIT_EXPECT_EQ(test, l->irr_words, 0);
+	KUNIT_EXPECT_TRUE(test, is_idle(l));
 	rd(l, 0);
 	KUNIT_EXPECT_EQ(test, esr(l), APIC_ESR_RECVILL | APIC_ESR_ILLREGA);
 }
@@ -590,7 +601,7 @@ static void highest_vector_first(struct kunit *test)
 		wr(l, APIC_EOI, 0);
 	}
 	KUNIT_EXPECT_EQ(test, deliver(l), LAPIC_NO_VECTOR);
-	KUNIT_EXPECT_EQ(test, l->irr_words | l->isr_words, 0);
+	KUNIT_EXPECT_TRUE(test, is_idle(l));
 	wr(l, APIC_EOI, 0);	/* one too many is harmless */
 	KUNIT_EXPECT_EQ(test, esr(l), 0);
 }
@@ -655,7 +666,7 @@ static void processor_priority(struct kunit *test)
 	}
 }
 
-static void cr8_and_threshold(struct kunit *test)
+static void cr8_is_the_task_priority(struct kunit *test)
 {
 	struct mvm_lapic_state *l = start(test, LAPIC_XAPIC);
 	u64 cr8;
@@ -666,53 +677,41 @@ static void cr8_and_threshold(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rd(l, APIC_TASKPRI), 0x70);
 	lapic_set_cr8(l, ~0ULL);
 	KUNIT_EXPECT_EQ(test, rd(l, APIC_TASKPRI), 0xf0);
-	KUNIT_EXPECT_EQ(test, lapic_tpr_threshold(l), 0);
 
 	lapic_accept(l, 0x6e, false);
 	for (cr8 = 0; cr8 < 16; cr8++) {
 		lapic_set_cr8(l, cr8);
 		KUNIT_EXPECT_EQ(test, lapic_pending(l),
 				cr8 < 6 ? 0x6e : LAPIC_NO_VECTOR);
-		KUNIT_EXPECT_EQ(test, lapic_tpr_threshold(l), cr8 < 6 ? 0 : 6);
 	}
 	/* an interrupt in service blocks it whatever CR8 is */
 	lapic_set_cr8(l, 0);
 	deliver(l);
 	lapic_accept(l, 0x62, false);
-	lapic_set_cr8(l, 9);
-	KUNIT_EXPECT_EQ(test, lapic_tpr_threshold(l), 0);
+	KUNIT_EXPECT_EQ(test, lapic_pending(l), LAPIC_NO_VECTOR);
 	lapic_accept(l, 0x72, false);
-	KUNIT_EXPECT_EQ(test, lapic_tpr_threshold(l), 7);
+	KUNIT_EXPECT_EQ(test, lapic_pending(l), 0x72);
+	lapic_set_cr8(l, 9);
+	KUNIT_EXPECT_EQ(test, lapic_pending(l), LAPIC_NO_VECTOR);
 }
 
-static void level_eoi_is_reported(struct kunit *test)
+static void trigger_mode_register(struct kunit *test)
 {
 	struct mvm_lapic_state *l = start(test, LAPIC_XAPIC);
 	unsigned long words[256 / BITS_PER_LONG] = { 0 };
-	struct lapic_effect effect;
 
 	lapic_accept(l, 0x41, true);
 	lapic_accept(l, 0x61, false);
 	KUNIT_EXPECT_EQ(test, rd(l, APIC_TMR + 0x20), BIT(0x41 % 32));
-	deliver(l);
-	effect = wr(l, APIC_EOI, 0);
-	KUNIT_EXPECT_FALSE(test, effect.eoi_level);
-	deliver(l);
-	effect = wr(l, APIC_EOI, 0);
-	KUNIT_EXPECT_TRUE(test, effect.eoi_level);
-	KUNIT_EXPECT_EQ(test, effect.eoi_vector, 0x41);
-	memset(&effect, 0xff, sizeof(effect));
-	lapic_eoi(l, &effect);
-	KUNIT_EXPECT_FALSE(test, effect.eoi_level);
-	KUNIT_EXPECT_FALSE(test, effect.ipi);
-	KUNIT_EXPECT_FALSE(test, effect.timer_changed);
+	KUNIT_EXPECT_EQ(test, rd(l, APIC_TMR + 0x30), 0);
+	while (deliver(l) >= 0)
+		wr(l, APIC_EOI, 0);
+	KUNIT_EXPECT_EQ(test, rd(l, APIC_TMR + 0x20), BIT(0x41 % 32));
 
 	/* an edge in between turns the vector into an edge-triggered one */
 	words[0x41 / BITS_PER_LONG] = BIT(0x41 % BITS_PER_LONG);
 	lapic_merge_irr(l, words);
-	deliver(l);
-	effect = wr(l, APIC_EOI, 0);
-	KUNIT_EXPECT_FALSE(test, effect.eoi_level);
+	KUNIT_EXPECT_EQ(test, rd(l, APIC_TMR + 0x20), 0);
 	lapic_accept(l, 0x41, true);
 	lapic_accept(l, 0x41, false);
 	KUNIT_EXPECT_EQ(test, rd(l, APIC_TMR + 0x20), 0);
@@ -730,7 +729,8 @@ static void posted_interrupts_merge(struct kunit *test)
 		words[vector / BITS_PER_LONG] = BIT(vector % BITS_PER_LONG);
 		lapic_merge_irr(l, words);
 		KUNIT_EXPECT_EQ(test, deliver(l), vector);
-		lapic_eoi(l, &effect);
+		KUNIT_EXPECT_EQ(test, 0, lapic_msr_write(l, 0x80b, 0, TEST_NOW, &effect));
+		KUNIT_EXPECT_TRUE(test, is_idle(l));
 	}
 	memset(words, 0, sizeof(words));
 	l = start(test, LAPIC_XAPIC);
@@ -1299,17 +1299,16 @@ static void check_round_trip(struct kunit *test, struct mvm_lapic_state *l,
 	KUNIT_ASSERT_NOT_NULL(test, saved);
 	KUNIT_ASSERT_NOT_NULL(test, copy);
 	lapic_get_state(l, now, saved);
-	lapic_reset(copy, l->id, l->bsp, l->timer_ratio, l->timer_min);
+	lapic_reset(copy, l->id, l->base & BIT(8), l->timer_ratio, l->timer_min);
 	KUNIT_ASSERT_EQ(test, 0, lapic_set_base(copy, l->base, false, true,
 						TEST_BITS, &effect));
 	KUNIT_ASSERT_EQ(test, 0, lapic_set_state(copy, saved, now));
 	lapic_get_state(copy, now, saved + 1);
 	KUNIT_EXPECT_EQ(test, 0, memcmp(saved, saved + 1, sizeof(*saved)));
 	KUNIT_EXPECT_EQ(test, lapic_pending(copy), lapic_pending(l));
-	KUNIT_EXPECT_EQ(test, copy->irr_words, l->irr_words);
-	KUNIT_EXPECT_EQ(test, copy->isr_words, l->isr_words);
-	KUNIT_EXPECT_EQ(test, copy->icr, l->icr);
-	KUNIT_EXPECT_EQ(test, copy->tsc_deadline, l->tsc_deadline);
+	KUNIT_EXPECT_EQ(test, copy->regs[APIC_ICR >> 4], l->regs[APIC_ICR >> 4]);
+	KUNIT_EXPECT_EQ(test, copy->regs[APIC_ICR2 >> 4], l->regs[APIC_ICR2 >> 4]);
+	KUNIT_EXPECT_EQ(test, lapic_deadline_read(copy, now), lapic_deadline_read(l, now));
 	KUNIT_EXPECT_EQ(test, !copy->timer_expiry, !l->timer_expiry);
 	kunit_kfree(test, saved);
 	kunit_kfree(test, copy);
@@ -1344,10 +1343,10 @@ static void state_round_trip(struct kunit *test)
 	lapic_msr_write(l, 0x832, 0x40044, TEST_NOW, &effect);
 	lapic_deadline_write(l, TEST_NOW + 1000, TEST_NOW, &effect);
 	check_round_trip(test, l, TEST_NOW + 100);
-	KUNIT_EXPECT_EQ(test, l->tsc_deadline, TEST_NOW + 1000);
+	KUNIT_EXPECT_EQ(test, l->timer_expiry, TEST_NOW + 1000);
 	/* overdue: it expires first, so the interrupt is not lost */
 	check_round_trip(test, l, TEST_NOW + 1000);
-	KUNIT_EXPECT_EQ(test, l->tsc_deadline, 0);
+	KUNIT_EXPECT_EQ(test, l->timer_expiry, 0);
 	KUNIT_EXPECT_TRUE(test, in_irr(l, 0x44));
 
 	check_round_trip(test, start(test, LAPIC_DISABLED), TEST_NOW);
@@ -1505,7 +1504,6 @@ static void model_step(struct kunit *test, struct priority_model *m,
 		       struct mvm_lapic_state *l, u32 random)
 {
 	int vector = random >> 8 & 0xff, top;
-	struct lapic_effect effect;
 
 	switch (random & 7) {
 	case 0 ... 2:
@@ -1524,13 +1522,12 @@ static void model_step(struct kunit *test, struct priority_model *m,
 		}
 		break;
 	case 5 ... 6:
-		effect = wr(l, APIC_EOI, 0);
+		wr(l, APIC_EOI, 0);
 		top = model_highest(m->isr);
-		KUNIT_EXPECT_EQ(test, effect.eoi_level, top >= 0 && m->level[top]);
-		if (effect.eoi_level)
-			KUNIT_EXPECT_EQ(test, effect.eoi_vector, top);
-		if (top >= 0)
-			m->isr[top] = false;
+		if (top < 0)
+			break;
+		m->isr[top] = false;
+		KUNIT_EXPECT_EQ(test, in_tmr(l, top), m->level[top]);
 		break;
 	case 7:
 		m->tpr = random & BIT(16) ? vector / 4 : 0;
@@ -1553,7 +1550,7 @@ static void random_priorities(struct kunit *test)
 		KUNIT_ASSERT_EQ_MSG(test, lapic_pending(l), model_pending(m),
 				    "step %d", i);
 		delivered += lapic_pending(l) >= 0;
-		blocked += l->irr_words && lapic_pending(l) < 0;
+		blocked += model_highest(m->irr) >= 0 && lapic_pending(l) < 0;
 	}
 	/* the sequence was worth its time */
 	KUNIT_EXPECT_GT(test, delivered, 1000);
@@ -1619,7 +1616,6 @@ static void random_timer(struct kunit *test)
 	for (i = 0; i < 4000; i++) {
 		timer_model_write(&m, l, prandom_u32_state(&rnd), now);
 		m.interrupts = 0;
-		l->irr_words = 0;
 		memset(&l->regs[APIC_IRR >> 4], 0, 8 * sizeof(u32));
 		for (steps = prandom_u32_state(&rnd) % 1000; steps; steps--) {
 			timer_model_tick(&m);
@@ -1640,16 +1636,16 @@ static void random_timer(struct kunit *test)
 /* What must hold whatever the guest did. */
 static void check_invariants(struct kunit *test, struct mvm_lapic_state *l)
 {
-	int i;
-
-	for (i = 0; i < 8; i++) {
-		KUNIT_ASSERT_EQ(test, !l->regs[(APIC_IRR >> 4) + i],
-				!(l->irr_words & BIT(i)));
-		KUNIT_ASSERT_EQ(test, !l->regs[(APIC_ISR >> 4) + i],
-				!(l->isr_words & BIT(i)));
-	}
 	KUNIT_ASSERT_EQ(test, l->regs[APIC_IRR >> 4] & 0xffff, 0);
-	KUNIT_ASSERT_LT(test, lapic_tpr_threshold(l), 16);
+	KUNIT_ASSERT_EQ(test, l->regs[APIC_ISR >> 4] & 0xffff, 0);
+	KUNIT_ASSERT_LT(test, lapic_cr8(l), 16);
+	if (lapic_mode(l) != LAPIC_X2APIC)
+		KUNIT_ASSERT_LT(test, l->regs[APIC_ICR2 >> 4], 256);
+	/* a deadline in its mode only; nothing runs in the reserved one */
+	if ((l->regs[APIC_LVTT >> 4] & 0x60000) != APIC_LVT_TIMER_TSCDEADLINE)
+		KUNIT_ASSERT_EQ(test, lapic_deadline_read(l, 0), 0);
+	if ((l->regs[APIC_LVTT >> 4] & 0x60000) == 0x60000)
+		KUNIT_ASSERT_EQ(test, l->timer_expiry, 0);
 }
 
 static void random_guest(struct kunit *test)
@@ -1730,8 +1726,8 @@ static struct kunit_case lapic_cases[] = {
 	KUNIT_CASE(highest_vector_first),
 	KUNIT_CASE(nesting_follows_classes),
 	KUNIT_CASE(processor_priority),
-	KUNIT_CASE(cr8_and_threshold),
-	KUNIT_CASE(level_eoi_is_reported),
+	KUNIT_CASE(cr8_is_the_task_priority),
+	KUNIT_CASE(trigger_mode_register),
 	KUNIT_CASE(posted_interrupts_merge),
 	KUNIT_CASE(software_disable),
 	KUNIT_CASE(local_pins),
