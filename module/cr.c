@@ -109,11 +109,18 @@ static void put_long_mode(u64 cr0, u64 efer)
  * @efer: value; LMA follows from LME and PG
  *
  * The caller has checked them with mvm_cr_valid().  In PAE paging the thread
- * loads the page-directory pointers before it enters the guest.
+ * loads the page-directory pointers before it enters the guest; but when the
+ * guest was in PAE paging with that CR3 already it keeps those that it has,
+ * which memory need not hold any more.
  */
 void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4,
 		       u64 efer)
 {
+	bool pae = pae_paging(cr0, cr4, efer);
+	bool same = pae && vmcs_read_natural(VMCS_GUEST_CR3) == cr3 &&
+		    pae_paging(mvm_guest_cr0(), mvm_guest_cr4(),
+			       vmcs_read64(VMCS_GUEST_EFER));
+
 	put_cr0(cr0 | X86_CR0_ET);
 	put_cr4(cr4);
 	vmcs_write_natural(VMCS_GUEST_CR3, cr3);
@@ -123,9 +130,11 @@ void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4,
 
 	vcpu->cr.valid = false;
 	vcpu->cr.flush = true;
+	if (same)
+		return;
 	vcpu->cr.cr3 = cr3;
-	vcpu->cr.need_pdptes = pae_paging(cr0, cr4, efer);
-	vcpu->cr.write_pdptes = vcpu->cr.need_pdptes;
+	vcpu->cr.need_pdptes = pae;
+	vcpu->cr.write_pdptes = pae;
 }
 
 static void write_pdptes(const u64 pdpte[4])

@@ -180,6 +180,21 @@ static enum exit_result exit_unhandled(struct mvm_vcpu *vcpu)
 	return EXIT_USER;
 }
 
+/* The event that was to be injected is not lost with the entry. */
+static void recover_event(struct mvm_vcpu *vcpu)
+{
+	u32 info = vmcs_read32(VMCS_ENTRY_INTR_INFO);
+
+	if (!(info & INTR_VALID))
+		return;
+	vcpu->event = (struct mvm_event){
+		.info = info,
+		.error_code = vmcs_read32(VMCS_ENTRY_ERROR_CODE),
+		.insn_len = vmcs_read32(VMCS_ENTRY_INSN_LEN),
+	};
+	vmcs_write32(VMCS_ENTRY_INTR_INFO, 0);
+}
+
 /**
  * mvm_exit_entry_refused() - VMLAUNCH or VMRESUME did not enter
  * @vcpu: vCPU whose window is open
@@ -189,6 +204,7 @@ enum exit_result mvm_exit_entry_refused(struct mvm_vcpu *vcpu, int failed)
 {
 	u32 error = failed == 1 ? vmcs_read32(VMCS_INSN_ERROR) : U32_MAX;
 
+	recover_event(vcpu);
 	vcpu->exit_reason = 0;
 	vcpu->exit_qualification = 0;
 	mvm_exit_user(vcpu, MVM_EXIT_FAIL_ENTRY);
@@ -216,6 +232,7 @@ enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu)
 /* Entry failed while loading the guest's state: bit 31 (SDM 3C 27.8). */
 static enum exit_result entry_failed(struct mvm_vcpu *vcpu)
 {
+	recover_event(vcpu);
 	vcpu->exit_qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
 	if ((vcpu->exit_reason & 0xffff) == EXIT_REASON_MCE_DURING_VMENTRY) {
 		vcpu->after = AFTER_MACHINE_CHECK;

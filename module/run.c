@@ -44,11 +44,14 @@ void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request)
  * mvm_vcpu_post_interrupt() - a fixed interrupt for the local APIC
  * @vcpu: any vCPU
  * @vector: 16 to 255
+ * @level: level triggered
  *
  * Any context.
  */
-void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector)
+void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector, bool level)
 {
+	if (level)
+		set_bit(vector, vcpu->pending_level);
 	set_bit(vector, vcpu->pending_irr);
 	mvm_vcpu_request(vcpu, MVM_REQ_IRR);
 }
@@ -313,12 +316,39 @@ enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu)
 
 /* ---- the thread ---- */
 
+/**
+ * mvm_vcpu_take_posted() - interrupts that others have posted, and a timer that
+ *			    has fired, become the vCPU's own
+ * @vcpu: vCPU; called by its runner, outside a window
+ */
+void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
+{
+	unsigned long irr[ARRAY_SIZE(vcpu->pending_irr)];
+	unsigned int i, vector;
+
+	if (test_and_clear_bit(MVM_REQ_TIMER, &vcpu->requests)) {
+		lapic_timer_expired(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
+		mvm_vcpu_update_timer(vcpu);
+	}
+	if (test_and_clear_bit(MVM_REQ_IRR, &vcpu->requests)) {
+		for (i = 0; i < ARRAY_SIZE(irr); i++)
+			irr[i] = xchg(&vcpu->pending_irr[i], 0);
+		lapic_merge_irr(&vcpu->lapic, irr);
+		for_each_set_bit(vector, vcpu->pending_level, 256)
+			if (test_bit(vector, irr) &&
+			    test_and_clear_bit(vector, vcpu->pending_level))
+				lapic_accept(&vcpu->lapic, vector, true);
+	}
+	if (test_and_clear_bit(MVM_REQ_NMI, &vcpu->requests))
+		vcpu->nmi_pending = true;
+	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests) &&
+	    lapic_lint1_is_nmi(&vcpu->lapic))
+		vcpu->nmi_pending = true;
+}
+
 /* Take over what others have asked for.  False: the run is over. */
 static bool attend(struct mvm_vcpu *vcpu)
 {
-	unsigned long irr[ARRAY_SIZE(vcpu->pending_irr)];
-	unsigned int i;
-
 	/* Clear first, look then: what is set meanwhile sets the bit again. */
 	clear_bit(MVM_REQ_LOOK, &vcpu->requests);
 	clear_bit(MVM_REQ_INTR, &vcpu->requests);
@@ -330,20 +360,7 @@ static bool attend(struct mvm_vcpu *vcpu)
 
 	if (test_bit(MVM_REQ_STOP, &vcpu->requests))
 		return false;
-	if (test_and_clear_bit(MVM_REQ_TIMER, &vcpu->requests)) {
-		lapic_timer_expired(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
-		mvm_vcpu_update_timer(vcpu);
-	}
-	if (test_and_clear_bit(MVM_REQ_IRR, &vcpu->requests)) {
-		for (i = 0; i < ARRAY_SIZE(irr); i++)
-			irr[i] = xchg(&vcpu->pending_irr[i], 0);
-		lapic_merge_irr(&vcpu->lapic, irr);
-	}
-	if (test_and_clear_bit(MVM_REQ_NMI, &vcpu->requests))
-		vcpu->nmi_pending = true;
-	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests) &&
-	    lapic_lint1_is_nmi(&vcpu->lapic))
-		vcpu->nmi_pending = true;
+	mvm_vcpu_take_posted(vcpu);
 	return true;
 }
 

@@ -14,13 +14,14 @@ void mvm_run_timer_init(struct mvm_vcpu *vcpu);
 
 /* Any context: */
 void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request);
-void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector);
+void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector, bool level);
 
 void mvm_vcpu_stop(struct mvm_vcpu *vcpu);
 
 /* The runner: */
 u64 mvm_vcpu_tsc(const struct mvm_vcpu *vcpu);
 s64 mvm_vcpu_tsc_offset(const struct mvm_vcpu *vcpu);
+void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu);
 void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu);
 void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *effect);
 

@@ -142,8 +142,11 @@ static long when_stopped(struct mvm_vcpu *vcpu, void *args,
 	long ret = -EBUSY;
 
 	mutex_lock(&vcpu->lock);
-	if (READ_ONCE(vcpu->state) != VCPU_RUNNING)
+	if (READ_ONCE(vcpu->state) != VCPU_RUNNING) {
+		/* What was posted to a stopped vCPU is part of its state. */
+		mvm_vcpu_take_posted(vcpu);
 		ret = handler(vcpu, args);
+	}
 	mutex_unlock(&vcpu->lock);
 	return ret;
 }

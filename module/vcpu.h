@@ -86,6 +86,7 @@ struct mvm_vcpu {
 
 	unsigned long requests;			/* [a] enum mvm_request */
 	unsigned long pending_irr[256 / BITS_PER_LONG];	/* [a] */
+	unsigned long pending_level[256 / BITS_PER_LONG]; /* [a] those of them by level */
 	bool intr_line;				/* [a] INTR pin */
 	bool nmi_line;				/* [a] last level of the NMI pin */
 	int mode;				/* [a] enum mvm_vcpu_mode */

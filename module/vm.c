@@ -160,9 +160,9 @@ int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source,
 			else
 				mvm_vcpu_request(vcpu, MVM_REQ_NMI);
 		} else if (vcpu == source) {
-			lapic_accept(&vcpu->lapic, message->vector, false);
+			lapic_accept(&vcpu->lapic, message->vector, message->level);
 		} else {
-			mvm_vcpu_post_interrupt(vcpu, message->vector);
+			mvm_vcpu_post_interrupt(vcpu, message->vector, message->level);
 		}
 		if (message->one)
 			break;

@@ -121,7 +121,7 @@ static void write_guest(struct mvm_vcpu *vcpu)
 	vmcs_write32(VMCS_GUEST_IDTR_LIMIT, 0xffff);
 
 	mvm_cr_write_masks(vcpu);
-	mvm_set_guest_crs(vcpu, X86_CR0_ET, 0, 0, 0);
+	mvm_set_guest_crs(vcpu, X86_CR0_CD | X86_CR0_NW | X86_CR0_ET, 0, 0, 0);
 	vmcs_write_natural(VMCS_GUEST_DR7, 0x400);
 	vmcs_write_natural(VMCS_GUEST_RSP, 0);
 	vmcs_write_natural(VMCS_GUEST_RIP, 0xfff0);

@@ -35,6 +35,13 @@
 
 #define VMCS_NONE	(~0ULL)
 
+/*
+ * After so many exits a window is closed, whatever happens: each exit starts the
+ * backstop of vmcs.c anew, and the host's interrupts must not depend on the CPU
+ * alone (Bochs holds them back while a guest has IF clear).
+ */
+#define EXITS_PER_WINDOW	2048
+
 /* What a CPU keeps for windows.  Touched with IRQs off, or before first use. */
 struct mvm_cpu {
 	void *vmxon;			/* VMXON region */
@@ -517,6 +524,7 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 {
 	enum exit_result result = EXIT_CLOSE;
+	unsigned int exits_left = EXITS_PER_WINDOW;
 	struct mvm_window window;
 
 	local_irq_disable();
@@ -547,6 +555,8 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 		result = mvm_inject_events(vcpu);
 	while (result == EXIT_RESUME) {
 		result = enter_guest(vcpu);
+		if (unlikely(!--exits_left) && result <= EXIT_INJECT)
+			result = EXIT_CLOSE;
 		if (result == EXIT_INJECT)
 			result = mvm_inject_events(vcpu);
 	}
