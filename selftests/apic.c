@@ -487,10 +487,10 @@ static void guest_self_ipi(u64 arg)
 	gsti();
 	n_order = 0;
 	for (u32 i = 0; i < 20; i++) {
-		wr(R_SELF, 0x80 + i);
+		wr(R_SELF, 0xa0 + i);
 		gnop();
 		GUEST_EQ(n_order, i + 1);
-		GUEST_EQ(order[i], 0x80 + i);
+		GUEST_EQ(order[i], 0xa0 + i);
 	}
 	gcli();
 	/* nobody is addressed: all but self, another ID */

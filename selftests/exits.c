@@ -523,7 +523,7 @@ static void test_mmio_fetch(void)
 
 static void guest_walk(u64 arg)
 {
-	u64 *pml4 = (u64 *)GUEST_PML4;
+	volatile u64 *pml4 = (u64 *)GUEST_PML4;
 
 	(void)arg;
 	pml4[1] = HOLE | 7;
@@ -640,22 +640,6 @@ static void ask_cpuid(struct vm *vm, struct vcpu *vcpu, u32 n)
 	memcpy(seen, p, sizeof(seen));
 }
 
-/* Bits that follow the vCPU's state, not the table. */
-static void mask_dynamic(struct mvm_cpuid_entry *e)
-{
-	if (e->function == 1) {
-		e->ebx &= 0x00ffffff;
-		e->ecx &= ~(1U << 27);
-		e->edx &= ~(1U << 9);
-	} else if (e->function == 7 && e->index == 0) {
-		e->ecx &= ~(1U << 4);
-	} else if (e->function == 0xb || e->function == 0x1f) {
-		e->edx = 0;
-	} else if (e->function == 0xd && e->index < 2) {
-		e->ebx = 0;
-	}
-}
-
 static void test_cpuid_table(void)
 {
 	struct mvm_cpuid a = { 0 };
@@ -669,8 +653,8 @@ static void test_cpuid_table(void)
 		seen[i].eax = seen[i].ebx = seen[i].ecx = seen[i].edx = ~0;
 	ask_cpuid(&vm, &vcpu, a.count);
 	for (u32 i = 0; i < a.count; i++) {
-		mask_dynamic(&cpuid_entries[i]);
-		mask_dynamic(&seen[i]);
+		cpuid_mask_dynamic(&cpuid_entries[i]);
+		cpuid_mask_dynamic(&seen[i]);
 		if (memcmp(&seen[i], &cpuid_entries[i], sizeof(seen[i])))
 			FAIL("leaf 0x%x/%u: guest sees %x %x %x %x, table has %x %x %x %x",
 			     seen[i].function, seen[i].index, seen[i].eax,
@@ -682,7 +666,7 @@ static void test_cpuid_table(void)
 
 static void test_cpuid_set(void)
 {
-	static const struct mvm_cpuid_entry table[] = {
+	static const struct mvm_cpuid_entry own[] = {
 		{ .function = 0, .eax = 4, .ebx = 0x11, .ecx = 0x22,
 		  .edx = 0x33 },
 		{ .function = 2, .eax = 1, .ebx = 2, .ecx = 3, .edx = 4 },
@@ -693,18 +677,31 @@ static void test_cpuid_set(void)
 		{ .function = 0x80000004, .eax = 0x61626364, .edx = 0x65666768 },
 		{ .function = 0x40000000, .eax = 0x40000001, .ebx = 0x99 },
 	};
-	struct mvm_cpuid a = { .count = ARRAY_SIZE(table) };
+	const u32 n = ARRAY_SIZE(own);
+	struct mvm_cpuid_entry one, extended, *e;
+	struct mvm_cpuid a = { 0 };
 	struct vcpu vcpu;
 	struct vm vm;
 
 	guest_create(&vm, &vcpu, 0, guest_cpuid, 0);
-	memcpy(cpuid_entries, table, sizeof(table));
+	/* what 64-bit mode needs stays as it is */
+	cpuid_table(&vcpu, MVM_GET_CPUID, &a);
+	e = cpuid_find(&a, 1, 0);
+	CHECK(e);
+	one = *e;
+	e = cpuid_find(&a, 0x80000001, 0);
+	CHECK(e);
+	extended = *e;
+	memcpy(cpuid_entries, own, sizeof(own));
+	cpuid_entries[n] = one;
+	cpuid_entries[n + 1] = extended;
+	a.count = n + 2;
 	cpuid_table(&vcpu, MVM_SET_CPUID, &a);
 	memset(seen, 0, sizeof(seen));
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		seen[i].function = table[i].function;
-		seen[i].index = table[i].index;
-		seen[i].flags = table[i].flags;
+	for (u32 i = 0; i < n; i++) {
+		seen[i].function = own[i].function;
+		seen[i].index = own[i].index;
+		seen[i].flags = own[i].flags;
 	}
 	/* a leaf without sub-leaves does not look at ECX */
 	seen[7].function = 2;
@@ -720,8 +717,10 @@ static void test_cpuid_set(void)
 	seen[12].eax = 7;
 	seen[13].function = 0x400000ff;
 	ask_cpuid(&vm, &vcpu, 14);
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		CHECK(!memcmp(&seen[i], &table[i], sizeof(table[i])));
+	for (u32 i = 0; i < n; i++)
+		if (memcmp(&seen[i], &own[i], sizeof(own[i])))
+			FAIL("leaf 0x%x/%u: EAX is 0x%x", own[i].function,
+			     own[i].index, seen[i].eax);
 	CHECK_EQ(seen[7].eax, 1);
 	CHECK_EQ(seen[7].edx, 4);
 	CHECK_EQ(seen[8].eax, 0x40);
@@ -1019,7 +1018,7 @@ static void test_cr0(void)
 
 static void guest_cr0_memory(u64 arg)
 {
-	u64 *pd = (u64 *)(GUEST_PML4 + 0x2000);
+	volatile u64 *pd = (u64 *)(GUEST_PML4 + 0x2000);
 	volatile u32 *p = (u32 *)0x600000;
 	u64 cr0 = gread_cr0();
 
@@ -1153,9 +1152,9 @@ static void test_cr8(void)
 
 static void guest_tlb(u64 arg)
 {
-	u64 *pd = (u64 *)(GUEST_PML4 + 0x2000);
+	volatile u64 *pd = (u64 *)(GUEST_PML4 + 0x2000);
 	volatile u64 *p = (u64 *)0x40000000UL;
-	u64 *slot = &pd[512];
+	volatile u64 *slot = &pd[512];
 
 	(void)arg;
 	/* the first 2 MiB of the second GiB show the pages at 2 and 6 MiB */
@@ -1336,7 +1335,6 @@ static void __attribute__((noinline, noclone)) guest_breakpoints(u64 arg)
 	extern const char bp_data[], bp_read[], bp_insn[];
 
 	(void)arg;
-	guest_handler[1] = on_db;
 	/* a write to 4 bytes: a trap, after the instruction */
 	gwrite_dr6(0xffff0ff0);
 	gwrite_dr0((u64)&watched);
@@ -1376,6 +1374,9 @@ static void __attribute__((noinline, noclone)) guest_breakpoints(u64 arg)
 static void on_db_once(struct trap_frame *frame)
 {
 	on_db(frame);
+	if (n_db > 10)
+		guest_fail(__FILE__, __LINE__, "#DB again (a: rip, b: DR6)",
+			   frame->rip, guest_trap.dr6);
 	frame->rflags |= RFLAGS_RF;
 }
 

@@ -283,9 +283,10 @@ static inline void ghlt(void)
 	asm volatile("hlt" : : : "memory");
 }
 
+/* Interrupts are taken in HLT only: a condition tested before cannot change. */
 static inline void gsti_hlt(void)
 {
-	asm volatile("sti; hlt" : : : "memory");
+	asm volatile("sti; hlt; cli" : : : "memory");
 }
 
 static inline void gpause(void)
