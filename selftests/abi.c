@@ -443,13 +443,14 @@ static void test_efault(void)
 	u8 arg[ARG_MAX_SIZE];
 	struct ctx c;
 
-	CHECK_OK(munmap(two + PAGE_SIZE, PAGE_SIZE));
+	CHECK_OK(mprotect(two + PAGE_SIZE, PAGE_SIZE, PROT_NONE));
 	FOR_EACH_ROW(row) {
 		u8 *edge = two + PAGE_SIZE - (row->size - 4);
 
 		row_open(&c, row);
 		row_fails(&c, row, NULL, EFAULT, "NULL", 0);
-		row_fails(&c, row, two + PAGE_SIZE, EFAULT, "unmapped", 0);
+		row_fails(&c, row, two + PAGE_SIZE, EFAULT,
+			  "no access", 0);
 		row_fails(&c, row, (void *)-4096L, EFAULT, "kernel address", 0);
 		row_fails(&c, row, (void *)(1UL << 63), EFAULT,
 			  "address that is not canonical", 0);
@@ -493,7 +494,7 @@ static void test_efault_inner(void)
 	struct mvm_stats st = { .count = 256, .entries = (u64)hole };
 	struct ctx c;
 
-	munmap(hole, PAGE_SIZE);
+	CHECK_OK(mprotect(hole, PAGE_SIZE, PROT_NONE));
 	ctx_open(&c, out_forever, sizeof(out_forever));
 	CHECK_ERR(mvm_ioctl(c.vcpu.fd, MVM_SET_CPUID, &cpuid), EFAULT);
 	cpuid.count = MVM_CPUID_MAX;
@@ -738,7 +739,8 @@ static void test_thread_name(void)
 
 	vm.fd = CHECK_OK(mvm_ioctl(dev_fd(), MVM_CREATE_VM, &lng));
 	vcpu_create(&vcpu, &vm, 0);
-	CHECK_EQ(count_tasks("mvm-a-rather-lo\n"), 1);
+	/* comm has 15 characters; newer kernels show all of it */
+	CHECK_EQ(count_tasks("mvm-a-rather-lo"), 1);
 }
 
 static void test_max_vms(void)
@@ -1080,6 +1082,20 @@ static void test_cpuid_count(void)
 	CHECK_EQ(a.count, n);
 }
 
+/* But for the bits that follow the vCPU's state. */
+static void check_same_cpuid(const struct mvm_cpuid_entry *a,
+			     const struct mvm_cpuid_entry *b, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		struct mvm_cpuid_entry x = a[i], y = b[i];
+
+		cpuid_mask_dynamic(&x);
+		cpuid_mask_dynamic(&y);
+		if (memcmp(&x, &y, sizeof(x)))
+			FAIL("leaf 0x%x/%u differs", x.function, x.index);
+	}
+}
+
 static void test_set_cpuid(void)
 {
 	static struct mvm_cpuid_entry e[MVM_CPUID_MAX + 1];
@@ -1097,7 +1113,7 @@ static void test_set_cpuid(void)
 	/* the vCPU starts with the supported table */
 	CHECK_OK(mvm_ioctl(c.vcpu.fd, MVM_GET_CPUID, &get));
 	CHECK_EQ(get.count, n);
-	CHECK(!memcmp(e, back, n * sizeof(*e)));
+	check_same_cpuid(e, back, n);
 
 	a.count = MVM_CPUID_MAX + 1;
 	CHECK_ERR(mvm_ioctl(c.vcpu.fd, MVM_SET_CPUID, &a), EINVAL);
@@ -1137,7 +1153,7 @@ static void test_set_cpuid(void)
 	/* a refused table changed nothing; a smaller one is taken */
 	get.count = MVM_CPUID_MAX;
 	CHECK_OK(mvm_ioctl(c.vcpu.fd, MVM_GET_CPUID, &get));
-	CHECK(!memcmp(e, back, n * sizeof(*e)));
+	check_same_cpuid(e, back, n);
 	one->ecx = 0;
 	CHECK_OK(mvm_ioctl(c.vcpu.fd, MVM_SET_CPUID, &a));
 	a.count = 1;

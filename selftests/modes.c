@@ -3,8 +3,7 @@
  * modes.c - the test guests of guests/, one a CPU mode, from their real-mode
  * entry to their own verdict
  */
-#include <pthread.h>
-
+#include "lib/proc.h"
 #include "lib/vm.h"
 
 #define LOAD_GPA	0x10000
@@ -87,23 +86,6 @@ RUN_BLOB(long)
  * at each.
  */
 
-static volatile bool stop_kicking;
-
-static void *kicker(void *arg)
-{
-	struct vcpu *vcpu = arg;
-	u32 seed = 12345;
-
-	while (!stop_kicking) {
-		seed = seed * 1103515245 + 12345;
-		for (volatile u32 i = 0; i < (seed >> 16) % 500; i++)
-			;
-		vcpu->run->immediate_exit = 1;
-		vcpu_kick(vcpu);
-	}
-	return NULL;
-}
-
 static void test_stops(void)
 {
 	static const struct {
@@ -118,29 +100,25 @@ static void test_stops(void)
 		{ "compat", blob_compat, blob_compat_end },
 		{ "long", blob_long, blob_long_end },
 	};
+	struct random r = { .state = 3 };
 	unsigned int stops = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(b); i++) {
 		struct mvm_sregs s;
 		struct vcpu vcpu;
 		struct vm vm;
-		pthread_t thread;
 		u32 line = 0;
 
 		load(&vm, &vcpu, b[i].blob, b[i].end);
-		stop_kicking = false;
-		CHECK_EQ(pthread_create(&thread, NULL, kicker, &vcpu), 0);
 		do {
-			vcpu.run->immediate_exit = 0;
-			vcpu_run(&vcpu);
-			if (vcpu.run->exit_reason == MVM_EXIT_INTR) {
+			vcpu_run_async(&vcpu);
+			sleep_ns(random_below(&r, 5000));
+			if (vcpu_stop(&vcpu) == MVM_EXIT_INTR) {
 				stops++;
 				vcpu_get_sregs(&vcpu, &s);
 				vcpu_set_sregs(&vcpu, &s);
 			}
 		} while (!look(&vcpu, b[i].name, &line));
-		stop_kicking = true;
-		pthread_join(thread, NULL);
 		vcpu_destroy(&vcpu);
 		vm_destroy(&vm);
 	}

@@ -458,8 +458,8 @@ static void test_no_memory_at_all(void)
 	struct vm vm;
 
 	/* a slot may name memory that comes later */
-	munmap(mem, PAGE_SIZE);
 	open_commands(&vm, &vcpu);
+	munmap(mem, PAGE_SIZE);
 	vm_slot(&vm, SLOT_FREE, 0, GPA, PAGE_SIZE, mem);
 	command_faults(&vcpu, OP_WRITE, GPA, mem, MVM_MMIO_WRITE);
 	CHECK(mmap(mem, PAGE_SIZE, PROT_READ | PROT_WRITE,

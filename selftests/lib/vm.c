@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vm.h"
@@ -149,6 +151,21 @@ void vcpu_get_events(struct vcpu *vcpu, struct mvm_events *events)
 void vcpu_set_events(struct vcpu *vcpu, struct mvm_events *events)
 {
 	CHECK_OK(mvm_ioctl(vcpu->fd, MVM_SET_EVENTS, events));
+}
+
+void cpuid_mask_dynamic(struct mvm_cpuid_entry *e)
+{
+	if (e->function == 1) {
+		e->ebx &= 0x00ffffff;
+		e->ecx &= ~(1U << 27);
+		e->edx &= ~(1U << 9);
+	} else if (e->function == 7 && e->index == 0) {
+		e->ecx &= ~(1U << 4);
+	} else if (e->function == 0xb || e->function == 0x1f) {
+		e->edx = 0;
+	} else if (e->function == 0xd && e->index < 2) {
+		e->ebx = 0;
+	}
 }
 
 u64 vcpu_stat(struct vcpu *vcpu, const char *name)
@@ -344,6 +361,14 @@ void vcpu_kick(struct vcpu *vcpu)
 	struct mvm_kick k = { .size = sizeof(k) };
 
 	CHECK_OK(ioctl(vcpu->fd, MVM_KICK, &k));
+}
+
+void sleep_ns(u32 ns)
+{
+	struct timespec t = { .tv_nsec = ns };
+
+	prctl(PR_SET_TIMERSLACK, 1);
+	nanosleep(&t, NULL);
 }
 
 u32 vcpu_stop(struct vcpu *vcpu)

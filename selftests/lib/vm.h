@@ -73,6 +73,8 @@ u64 vcpu_get_msr(struct vcpu *vcpu, u32 index);
 void vcpu_set_msr(struct vcpu *vcpu, u32 index, u64 data);
 void vcpu_get_events(struct vcpu *vcpu, struct mvm_events *events);
 void vcpu_set_events(struct vcpu *vcpu, struct mvm_events *events);
+/* Clear the bits that follow the vCPU's state, not the table. */
+void cpuid_mask_dynamic(struct mvm_cpuid_entry *e);
 u64 vcpu_stat(struct vcpu *vcpu, const char *name);
 
 /* Real mode at segment:offset with flat-zero data segments, SS:SP 0:0x7000. */
@@ -116,6 +118,8 @@ const char *exit_name(u32 reason);
 bool vcpu_poll(struct vcpu *vcpu, int ms);
 void vcpu_run_async(struct vcpu *vcpu);
 void vcpu_kick(struct vcpu *vcpu);
+/* Sleep so short that a guest meanwhile executes some thousand instructions. */
+void sleep_ns(u32 ns);
 /* Set immediate_exit, kick, and join: the vCPU is stopped after it. */
 u32 vcpu_stop(struct vcpu *vcpu);
 
