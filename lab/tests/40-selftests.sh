@@ -11,21 +11,36 @@ BOOT_SECONDS=1200
 entry selftests 'every selftest passes in the lab VM and its kernel stays sound'
 selftests() {
 	local programs
+	# What exits cost is measured in a boot of its own, below.
 	mapfile -t programs < <(make -s -C "$LAB_ROOT/selftests" --no-print-directory list |
-		sed 's,^build/,,')
+		sed 's,^build/,,' | grep -vx cpuid_cost)
 	((${#programs[@]})) || return 1
+	RUN_OPTIONS=(--no-tool)
 	run_programs selftests /selftests/ "${programs[@]}"
 }
 
-# run_programs GROUP FOLDER PROGRAM...: runs TAP programs in the lab VM. When
-# one takes the VM down, it has failed, and the next boot goes on behind it.
+entry exits-cost-what-the-budget-says 'exits that the module handles stay within selftests/budget (mitigations=off)'
+exits_cost_what_the_budget_says() {
+	RUN_OPTIONS=(--no-tool --append mitigations=off)
+	run_programs cost /selftests/ cpuid_cost
+}
+
+entry tool-runs-guests "the tool's own small guests run in the lab VM"
+tool_runs_guests() {
+	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
+	run_programs tool-vm /tool-tests/ guests.sh
+}
+
+# run_programs GROUP FOLDER PROGRAM...: runs TAP programs in the lab VM, which
+# lab/run starts with RUN_OPTIONS. When one takes the VM down, it has failed, and
+# the next boot goes on behind it.
 run_programs() {
 	local group=$1 folder=$2 output=$WORK/programs status name index
 	shift 2
 	write_program_runner >"$WORK/run-programs"
 	while (($#)); do
 		status=0
-		"$LAB_ROOT/lab/run" --timeout "$BOOT_SECONDS" --add "$WORK/run-programs:/lab/run-programs" -- \
+		"$LAB_ROOT/lab/run" --timeout "$BOOT_SECONDS" "${RUN_OPTIONS[@]}" --add "$WORK/run-programs:/lab/run-programs" -- \
 			sh /lab/run-programs "$folder" "$PROGRAM_SECONDS" "$@" >"$output" || status=$?
 		cat "$output"
 		while (($#)); do
