@@ -441,7 +441,11 @@ static void run(struct mvm_vcpu *vcpu)
 	vcpu->stats.user_exits++;
 }
 
-static void run_ended(struct mvm_vcpu *vcpu)
+/**
+ * mvm_run_ended() - the vCPU no longer runs: tell who waits
+ * @vcpu: vCPU; called by its thread, or when that has ended
+ */
+void mvm_run_ended(struct mvm_vcpu *vcpu)
 {
 	spin_lock_irq(&vcpu->wait.lock);
 	vcpu->state = VCPU_EXITED;
@@ -469,10 +473,8 @@ int mvm_run_thread(void *data)
 		__set_current_state(TASK_RUNNING);
 
 		run(vcpu);
-		run_ended(vcpu);
+		mvm_run_ended(vcpu);
 	}
-	/* A run that was to start when the descriptor was closed. */
-	run_ended(vcpu);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 
 int mvm_run_thread(void *vcpu);
 int mvm_run_start(struct mvm_vcpu *vcpu);
+void mvm_run_ended(struct mvm_vcpu *vcpu);
 void mvm_run_timer_init(struct mvm_vcpu *vcpu);
 
 /* Any context: */

@@ -290,6 +290,8 @@ static int vcpu_release(struct inode *inode, struct file *file)
 
 	mvm_vcpu_stop(vcpu);
 	kthread_stop(vcpu->thread);
+	/* A thread that had not begun yet never will: neither will its run. */
+	mvm_run_ended(vcpu);
 	hrtimer_cancel(&vcpu->apic_timer);
 	mvm_vm_put(vcpu->vm);
 	return 0;
