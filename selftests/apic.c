@@ -521,6 +521,21 @@ static void guest_init_ipi(u64 arg)
 	GUEST_SYNC(1);
 }
 
+static void test_xapic_init_ipi(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_nothing, 0);
+	lapic_write(&vcpu, R_SVR, 0x1ff);
+	lapic_write(&vcpu, R_ICR2, 1 << 24);
+	lapic_write(&vcpu, R_ICR, 0x4500);
+	guest_exit(&vcpu, MVM_EXIT_IPI);
+	/* in the layout of the x2APIC */
+	CHECK_EQ(vcpu.run->ipi.icr, 0x4500 | 1UL << 32);
+	guest_done(&vcpu);
+}
+
 static void test_init_ipi(void)
 {
 	static const u64 icr[] = { 0x4500 | 1UL << 32, 0x4612 | 1UL << 32,
@@ -557,8 +572,10 @@ static void on_pong(struct trap_frame *frame)
 static void guest_second(u64 arg)
 {
 	(void)arg;
+	/* the handlers are both vCPUs' */
 	start_x2apic();
 	guest_handler[0x90] = on_ping;
+	guest_handler[0x91] = on_pong;
 	GUEST_SYNC(2);
 	for (;;)
 		gsti_hlt();
@@ -1150,6 +1167,66 @@ static void test_round_trip(void)
 	guest_done(&to);
 }
 
+/* A timer that runs goes on in the other VM. */
+static void guest_timer_moves(u64 deadline)
+{
+	start_x2apic();
+	if (deadline) {
+		wr(R_LVTT, LVT_DEADLINE | 0x5b);
+		gwrmsr(MSR_TSC_DEADLINE, grdtsc() + tsc_of(timer_us(3000)));
+	} else {
+		wr(R_TDCR, 0xb);
+		wr(R_LVTT, 0x5b);
+		wr(R_TMICT, timer_us(3000));
+	}
+	GUEST_SYNC(1);
+	for (;;)
+		gpause();
+}
+
+static void guest_timer_arrives(u64 arg)
+{
+	(void)arg;
+	for (int i = 32; i < 256; i++)
+		guest_handler[i] = on_irq;
+	gsti();
+	while (!n_order)
+		gpause();
+	GUEST_EQ(order[0], 0x5b);
+}
+
+static void timer_moves(u64 deadline)
+{
+	struct mvm_lapic l = { 0 };
+	struct vcpu from, to;
+	struct vm a, b;
+	struct mvm_sregs s;
+
+	guest_create(&a, &from, 0, guest_timer_moves, deadline);
+	start_timer(&a);
+	guest_sync(&from, 1);
+	CHECK_OK(mvm_ioctl(from.fd, MVM_GET_LAPIC, &l));
+	if (deadline)
+		CHECK(l.tsc_deadline);
+	else
+		CHECK(l.regs[R_TMCCT >> 4] > 0 &&
+		      l.regs[R_TMCCT >> 4] <= l.regs[R_TMICT >> 4]);
+	guest_create(&b, &to, 0, guest_timer_arrives, 0);
+	vcpu_get_sregs(&to, &s);
+	s.apic_base |= BASE_X2APIC;
+	vcpu_set_sregs(&to, &s);
+	vcpu_set_msr(&to, MSR_TSC, vcpu_get_msr(&from, MSR_TSC));
+	CHECK_OK(mvm_ioctl(to.fd, MVM_SET_LAPIC, &l));
+	guest_done(&to);
+}
+
+static void test_timer_moves(void)
+{
+	timer_moves(0);
+	if (dev_info()->capabilities & MVM_CAP_TSC_DEADLINE)
+		timer_moves(1);
+}
+
 static void test_set_impossible(void)
 {
 	static const struct {
@@ -1188,6 +1265,8 @@ static const struct test tests[] = {
 	{ "priority: nesting by class, end of interrupt", test_nesting },
 	{ "ipi: to itself by every way", test_self_ipi },
 	{ "ipi: INIT and SIPI go to user space", test_init_ipi },
+	{ "ipi: so does one that user space writes to the xAPIC",
+	  test_xapic_init_ipi },
 	{ "ipi: between two vCPUs that halt", test_two_vcpus },
 	{ "msi: modes and destinations", test_msi },
 	{ "msi: reaches a guest that spins", test_msi_running },
@@ -1200,6 +1279,7 @@ static const struct test tests[] = {
 	{ "timer: wakes from HLT", test_timer_hlt },
 	{ "timer: expires while the vCPU is stopped", test_timer_stopped },
 	{ "state: get and set carry everything over", test_round_trip },
+	{ "state: a running timer goes on in another VM", test_timer_moves },
 	{ "state: impossible registers give EINVAL", test_set_impossible },
 };
 
