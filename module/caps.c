@@ -88,65 +88,45 @@ static const struct control_rule control_rules[] = {
 	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_INVPCID },
 	{ PROC2, MAYBE, SECONDARY_EXEC_WBINVD_EXITING },
 
-	{ PIN, ON, PIN_BASED_EXT_INTR_MASK,
-	  "the CPU cannot exit on external interrupts" },
+	{ PIN, ON, PIN_BASED_EXT_INTR_MASK, "the CPU cannot exit on external interrupts" },
 	{ PIN, ON, PIN_BASED_NMI_EXITING, "the CPU cannot exit on NMIs" },
 	{ PIN, ON, PIN_BASED_VIRTUAL_NMIS, "the CPU has no virtual NMIs" },
 	{ PIN, MAYBE, PIN_BASED_VMX_PREEMPTION_TIMER },
 
 	{ PROC, ON, CPU_BASED_HLT_EXITING, "the CPU cannot exit on HLT" },
-	{ PROC, ON, CPU_BASED_USE_TSC_OFFSETTING,
-	  "the CPU has no TSC offsetting" },
+	{ PROC, ON, CPU_BASED_USE_TSC_OFFSETTING, "the CPU has no TSC offsetting" },
 	{ PROC, ON, CPU_BASED_MWAIT_EXITING, "the CPU cannot exit on MWAIT" },
-	{ PROC, ON, CPU_BASED_MONITOR_EXITING,
-	  "the CPU cannot exit on MONITOR" },
+	{ PROC, ON, CPU_BASED_MONITOR_EXITING, "the CPU cannot exit on MONITOR" },
 	{ PROC, ON, CPU_BASED_RDPMC_EXITING, "the CPU cannot exit on RDPMC" },
-	{ PROC, ON, CPU_BASED_CR8_LOAD_EXITING,
-	  "the CPU cannot exit on MOV to CR8" },
-	{ PROC, ON, CPU_BASED_CR8_STORE_EXITING,
-	  "the CPU cannot exit on MOV from CR8" },
+	{ PROC, ON, CPU_BASED_CR8_LOAD_EXITING, "the CPU cannot exit on MOV to CR8" },
+	{ PROC, ON, CPU_BASED_CR8_STORE_EXITING, "the CPU cannot exit on MOV from CR8" },
 	{ PROC, ON, CPU_BASED_MOV_DR_EXITING, "the CPU cannot exit on MOV DR" },
-	{ PROC, ON, CPU_BASED_UNCOND_IO_EXITING,
-	  "the CPU cannot exit on every I/O instruction" },
+	{ PROC, ON, CPU_BASED_UNCOND_IO_EXITING, "the CPU cannot exit on every I/O instruction" },
 	{ PROC, ON, CPU_BASED_USE_MSR_BITMAPS, "the CPU has no MSR bitmaps" },
-	{ PROC, OFF, CPU_BASED_CR3_LOAD_EXITING,
-	  "the CPU exits on every MOV to CR3" },
-	{ PROC, OFF, CPU_BASED_CR3_STORE_EXITING,
-	  "the CPU exits on every MOV from CR3" },
-	{ PROC, OFF, CPU_BASED_INVLPG_EXITING,
-	  "the CPU exits on every INVLPG" },
+	{ PROC, OFF, CPU_BASED_CR3_LOAD_EXITING, "the CPU exits on every MOV to CR3" },
+	{ PROC, OFF, CPU_BASED_CR3_STORE_EXITING, "the CPU exits on every MOV from CR3" },
+	{ PROC, OFF, CPU_BASED_INVLPG_EXITING, "the CPU exits on every INVLPG" },
 	{ PROC, OFF, CPU_BASED_PAUSE_EXITING, "the CPU exits on every PAUSE" },
 	{ PROC, OFF, CPU_BASED_RDTSC_EXITING, "the CPU exits on every RDTSC" },
-	{ PROC, LATER, CPU_BASED_INTR_WINDOW_EXITING,
-	  "the CPU has no interrupt-window exiting" },
-	{ PROC, LATER, CPU_BASED_NMI_WINDOW_EXITING,
-	  "the CPU has no NMI-window exiting" },
+	{ PROC, LATER, CPU_BASED_INTR_WINDOW_EXITING, "the CPU has no interrupt-window exiting" },
+	{ PROC, LATER, CPU_BASED_NMI_WINDOW_EXITING, "the CPU has no NMI-window exiting" },
 
-	{ EXIT, ON, VM_EXIT_HOST_ADDR_SPACE_SIZE,
-	  "the CPU cannot exit to 64-bit mode" },
-	{ EXIT, ON, VM_EXIT_SAVE_DEBUG_CONTROLS,
-	  "the CPU cannot save debug controls at VM exit" },
-	{ EXIT, ON, VM_EXIT_SAVE_IA32_EFER,
-	  "the CPU cannot save EFER at VM exit" },
-	{ EXIT, ON, VM_EXIT_LOAD_IA32_EFER,
-	  "the CPU cannot load EFER at VM exit" },
-	{ EXIT, ON, VM_EXIT_SAVE_IA32_PAT,
-	  "the CPU cannot save PAT at VM exit" },
-	{ EXIT, ON, VM_EXIT_LOAD_IA32_PAT,
-	  "the CPU cannot load PAT at VM exit" },
+	{ EXIT, ON, VM_EXIT_HOST_ADDR_SPACE_SIZE, "the CPU cannot exit to 64-bit mode" },
+	{ EXIT, ON, VM_EXIT_SAVE_DEBUG_CONTROLS, "the CPU cannot save debug controls at VM exit" },
+	{ EXIT, ON, VM_EXIT_SAVE_IA32_EFER, "the CPU cannot save EFER at VM exit" },
+	{ EXIT, ON, VM_EXIT_LOAD_IA32_EFER, "the CPU cannot load EFER at VM exit" },
+	{ EXIT, ON, VM_EXIT_SAVE_IA32_PAT, "the CPU cannot save PAT at VM exit" },
+	{ EXIT, ON, VM_EXIT_LOAD_IA32_PAT, "the CPU cannot load PAT at VM exit" },
 	{ EXIT, MAYBE, VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL },
 	{ EXIT, OFF, VM_EXIT_ACK_INTR_ON_EXIT,
 	  "the CPU always acknowledges interrupts at VM exit" },
 
 	{ ENTRY, ON, VM_ENTRY_LOAD_DEBUG_CONTROLS,
 	  "the CPU cannot load debug controls at VM entry" },
-	{ ENTRY, ON, VM_ENTRY_LOAD_IA32_EFER,
-	  "the CPU cannot load EFER at VM entry" },
-	{ ENTRY, ON, VM_ENTRY_LOAD_IA32_PAT,
-	  "the CPU cannot load PAT at VM entry" },
+	{ ENTRY, ON, VM_ENTRY_LOAD_IA32_EFER, "the CPU cannot load EFER at VM entry" },
+	{ ENTRY, ON, VM_ENTRY_LOAD_IA32_PAT, "the CPU cannot load PAT at VM entry" },
 	{ ENTRY, MAYBE, VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL },
-	{ ENTRY, LATER, VM_ENTRY_IA32E_MODE,
-	  "the CPU cannot enter 64-bit guests" },
+	{ ENTRY, LATER, VM_ENTRY_IA32E_MODE, "the CPU cannot enter 64-bit guests" },
 };
 
 /*
@@ -197,8 +177,7 @@ struct refusal {
 	const char *why;
 };
 
-static int first_refusal(const struct refusal *list, unsigned int count,
-			 const char **why)
+static int first_refusal(const struct refusal *list, unsigned int count, const char **why)
 {
 	unsigned int i;
 
@@ -211,13 +190,11 @@ static int first_refusal(const struct refusal *list, unsigned int count,
 }
 
 /* Is VMX there and free to use, before its controls mean something? */
-static int check_platform(const struct vmx_capability_msrs *raw,
-			  const char **why)
+static int check_platform(const struct vmx_capability_msrs *raw, const char **why)
 {
 	u32 size = vmx_basic_vmcs_size(raw->basic);
 	const struct refusal list[] = {
-		{ !raw->vmx, -ENODEV,
-		  "the CPU has no VMX, or a hypervisor below hides it" },
+		{ !raw->vmx, -ENODEV, "the CPU has no VMX, or a hypervisor below hides it" },
 		/* VMXON would fault (SDM 3C 24.7); the kernel locks it at boot. */
 		{ !(raw->feature_control & FEAT_CTL_LOCKED), -EACCES,
 		  "the firmware has not decided about VMX (IA32_FEATURE_CONTROL is not locked)" },
@@ -240,8 +217,7 @@ static int check_platform(const struct vmx_capability_msrs *raw,
 }
 
 /* After choose_controls(): EPT and unrestricted guest are there. */
-static int check_features(const struct vmx_capability_msrs *raw,
-			  const char **why)
+static int check_features(const struct vmx_capability_msrs *raw, const char **why)
 {
 	/* PE and PG are free in an unrestricted guest (SDM 3C 24.8). */
 	const u64 cr0_known = X86_CR0_PE | X86_CR0_NE | X86_CR0_PG;
@@ -267,8 +243,7 @@ static int check_features(const struct vmx_capability_msrs *raw,
 	return first_refusal(list, ARRAY_SIZE(list), why);
 }
 
-static void fill_controls(const struct vmx_capability_msrs *raw,
-			  const u32 chosen[CONTROL_WORDS],
+static void fill_controls(const struct vmx_capability_msrs *raw, const u32 chosen[CONTROL_WORDS],
 			  struct mvm_caps *caps)
 {
 	caps->pin = chosen[PIN];
@@ -296,26 +271,22 @@ static void fill_controls(const struct vmx_capability_msrs *raw,
 	if (raw->ept_vpid & CAP_INVVPID) {
 		caps->invvpid_single = raw->ept_vpid & CAP_INVVPID_SINGLE;
 		caps->vpid = (caps->proc2 & SECONDARY_EXEC_ENABLE_VPID) &&
-			     (raw->ept_vpid &
-			      (CAP_INVVPID_SINGLE | CAP_INVVPID_ALL));
+			     (raw->ept_vpid & (CAP_INVVPID_SINGLE | CAP_INVVPID_ALL));
 	}
 	if (!caps->vpid)
 		caps->proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
 }
 
 /* XCR0 bits for guests: x87, SSE, AVX, AVX-512; no MPX, PKRU, CET or AMX. */
-static void fill_xsave(const struct vmx_capability_msrs *raw,
-		       struct mvm_caps *caps)
+static void fill_xsave(const struct vmx_capability_msrs *raw, struct mvm_caps *caps)
 {
-	u64 mask = raw->xcr0 & (XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM |
-				XFEATURE_MASK_AVX512);
+	u64 mask = raw->xcr0 & (XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512);
 
 	caps->mxcsr_mask = raw->mxcsr_mask;
 	if ((mask & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE)
 		return;
 	/* AVX-512 comes with AVX, and whole (SDM 1 13.3). */
-	if (!(mask & XFEATURE_MASK_YMM) ||
-	    (mask & XFEATURE_MASK_AVX512) != XFEATURE_MASK_AVX512)
+	if (!(mask & XFEATURE_MASK_YMM) || (mask & XFEATURE_MASK_AVX512) != XFEATURE_MASK_AVX512)
 		mask &= ~XFEATURE_MASK_AVX512;
 
 	caps->xsave = true;
@@ -394,14 +365,11 @@ static void read_control_msrs(struct vmx_capability_msrs *raw)
 
 	rdmsrl(MSR_IA32_VMX_BASIC, raw->basic);
 	true_msrs = raw->basic & BASIC_TRUE_CONTROLS;
-	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_PINBASED_CTLS :
-			   MSR_IA32_VMX_PINBASED_CTLS, raw->pin);
-	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_PROCBASED_CTLS :
-			   MSR_IA32_VMX_PROCBASED_CTLS, raw->proc);
-	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_EXIT_CTLS :
-			   MSR_IA32_VMX_EXIT_CTLS, raw->exit);
-	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_ENTRY_CTLS :
-			   MSR_IA32_VMX_ENTRY_CTLS, raw->entry);
+	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_PINBASED_CTLS : MSR_IA32_VMX_PINBASED_CTLS, raw->pin);
+	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_PROCBASED_CTLS : MSR_IA32_VMX_PROCBASED_CTLS,
+	       raw->proc);
+	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_EXIT_CTLS : MSR_IA32_VMX_EXIT_CTLS, raw->exit);
+	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_ENTRY_CTLS : MSR_IA32_VMX_ENTRY_CTLS, raw->entry);
 	rdmsrl(MSR_IA32_VMX_MISC, raw->misc);
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, raw->cr0_fixed0);
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, raw->cr0_fixed1);
@@ -410,8 +378,7 @@ static void read_control_msrs(struct vmx_capability_msrs *raw)
 	/* These two exist only with what they describe (SDM 3D A.3.3, A.10). */
 	if (upper_32_bits(raw->proc) & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
 		rdmsrl(MSR_IA32_VMX_PROCBASED_CTLS2, raw->proc2);
-	if (upper_32_bits(raw->proc2) & (SECONDARY_EXEC_ENABLE_EPT |
-					 SECONDARY_EXEC_ENABLE_VPID))
+	if (upper_32_bits(raw->proc2) & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
 		rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, raw->ept_vpid);
 }
 

@@ -173,8 +173,7 @@ find_entry(const struct mvm_cpuid_table *table, u32 leaf, u32 index)
 		const struct mvm_cpuid_entry *entry = &table->entries[i];
 
 		if (entry->function == leaf &&
-		    (!(entry->flags & MVM_CPUID_INDEXED) ||
-		     entry->index == index))
+		    (!(entry->flags & MVM_CPUID_INDEXED) || entry->index == index))
 			return entry;
 	}
 	return NULL;
@@ -225,8 +224,7 @@ static void build_index(struct mvm_cpuid_table *table)
 	const struct mvm_cpuid_entry *zero;
 	u32 i;
 
-	sort(table->entries, table->count, sizeof(table->entries[0]),
-	     compare_entries, NULL);
+	sort(table->entries, table->count, sizeof(table->entries[0]), compare_entries, NULL);
 	memset(table->first, CPUID_ABSENT, sizeof(table->first));
 	for (i = table->count; i-- > 0; ) {
 		u32 low = table->entries[i].function & 0x3fffffff;
@@ -257,8 +255,7 @@ static void read_host(struct builder *b, u32 leaf, u32 index, u32 regs[4])
 /* An entry without sub-leaves. */
 #define ALONE	U32_MAX
 
-static void add(struct builder *b, u32 leaf, u32 index, u32 eax, u32 ebx,
-		u32 ecx, u32 edx)
+static void add(struct builder *b, u32 leaf, u32 index, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
 	b->out->entries[b->out->count++] = (struct mvm_cpuid_entry){
 		.function = leaf,
@@ -336,8 +333,7 @@ static void add_leaves(struct builder *b)
 	memcpy(regs, MVM_CPUID_SIGNATURE, 12);
 	add(b, MVM_CPUID_BASE, ALONE, MAX_HYPERVISOR, regs[0], regs[1], regs[2]);
 	add(b, MVM_CPUID_FEATURES, ALONE, 0, 0, 0, 0);
-	add(b, MVM_CPUID_TIMING, ALONE, caps->tsc_khz,
-	    caps->tsc_khz / caps->timer_ratio, 0, 0);
+	add(b, MVM_CPUID_TIMING, ALONE, caps->tsc_khz, caps->tsc_khz / caps->timer_ratio, 0, 0);
 
 	add(b, 0x80000000, ALONE, MAX_EXTENDED, 0, 0, 0);
 	add(b, 0x80000001, ALONE, 0, 0, 0, 0);
@@ -404,10 +400,8 @@ void mvm_cpuid_supported(struct mvm_cpuid_table *out, mvm_cpuid_reader read,
 		for (j = 0; j < out->count; j++) {
 			struct mvm_cpuid_entry *entry = &out->entries[j];
 
-			if (entry->function == word->leaf &&
-			    entry->index == word->index)
-				*entry_reg(entry, word->reg) =
-					supported_features(&b, word);
+			if (entry->function == word->leaf && entry->index == word->index)
+				*entry_reg(entry, word->reg) = supported_features(&b, word);
 		}
 	}
 	build_index(out);
@@ -427,8 +421,7 @@ void mvm_cpuid_read_host(u32 leaf, u32 index, u32 regs[4])
 }
 
 /* Bits of @entry's register @reg that SET may set. */
-static u32 settable(const struct mvm_cpuid_entry *entry,
-		    const struct mvm_cpuid_entry *supported,
+static u32 settable(const struct mvm_cpuid_entry *entry, const struct mvm_cpuid_entry *supported,
 		    enum mvm_cpuid_reg reg)
 {
 	u32 i;
@@ -436,8 +429,7 @@ static u32 settable(const struct mvm_cpuid_entry *entry,
 	for (i = 0; i < ARRAY_SIZE(free_registers); i++) {
 		if (entry->function >= free_registers[i].first &&
 		    entry->function <= free_registers[i].last &&
-		    free_registers[i].regs & BIT(reg) &&
-		    (entry->function != 0xd || !entry->index))
+		    free_registers[i].regs & BIT(reg) && (entry->function != 0xd || !entry->index))
 			return U32_MAX;
 	}
 	/* The two that follow the vCPU's state whatever is written here. */
@@ -449,8 +441,7 @@ static u32 settable(const struct mvm_cpuid_entry *entry,
 	return i | (supported ? get_reg(supported, reg) : 0);
 }
 
-static bool entry_ok(const struct mvm_cpuid_entry *entry,
-		     const struct mvm_cpuid_table *supported)
+static bool entry_ok(const struct mvm_cpuid_entry *entry, const struct mvm_cpuid_table *supported)
 {
 	const struct mvm_cpuid_entry *known;
 	enum mvm_cpuid_reg reg;
@@ -474,12 +465,10 @@ static bool entry_ok(const struct mvm_cpuid_entry *entry,
 	return true;
 }
 
-static bool same_answer(const struct mvm_cpuid_entry *a,
-			const struct mvm_cpuid_entry *b)
+static bool same_answer(const struct mvm_cpuid_entry *a, const struct mvm_cpuid_entry *b)
 {
 	return a->function == b->function &&
-	       (!(a->flags & b->flags & MVM_CPUID_INDEXED) ||
-		a->index == b->index);
+	       (!(a->flags & b->flags & MVM_CPUID_INDEXED) || a->index == b->index);
 }
 
 /**
@@ -493,8 +482,7 @@ static bool same_answer(const struct mvm_cpuid_entry *a,
  * many entries, two for the same question, a feature bit that @supported lacks,
  * or a wrong layout of the XSAVE area.
  */
-int mvm_cpuid_set(struct mvm_cpuid_table *table,
-		  const struct mvm_cpuid_table *supported,
+int mvm_cpuid_set(struct mvm_cpuid_table *table, const struct mvm_cpuid_table *supported,
 		  const struct mvm_cpuid_entry *entries, u32 count)
 {
 	u32 i, j;
@@ -527,8 +515,7 @@ int mvm_cpuid_set(struct mvm_cpuid_table *table,
  *
  * Called by the vCPU's runner whenever one of them has changed.
  */
-void mvm_cpuid_refresh(struct mvm_cpuid_table *table, u64 cr4, u64 xcr0,
-		       u64 apic_base, u32 apic_id)
+void mvm_cpuid_refresh(struct mvm_cpuid_table *table, u64 cr4, u64 xcr0, u64 apic_base, u32 apic_id)
 {
 	u32 i;
 
@@ -590,8 +577,7 @@ static u64 allowed_bits(const struct mvm_cpuid_table *table,
 	u32 i;
 
 	for (i = 0; i < count; i++) {
-		if (mvm_cpuid_has(table, list[i].leaf, 0, list[i].reg,
-				  list[i].feature & 31))
+		if (mvm_cpuid_has(table, list[i].leaf, 0, list[i].reg, list[i].feature & 31))
 			bits |= list[i].bits;
 	}
 	return bits;
@@ -623,8 +609,7 @@ u64 mvm_cpuid_cr4_allowed(const struct mvm_cpuid_table *table)
 		{ X86_CR4_UMIP, 7, MVM_ECX, X86_FEATURE_UMIP },
 	};
 
-	return X86_CR4_MCE | X86_CR4_PCE |
-	       allowed_bits(table, list, ARRAY_SIZE(list));
+	return X86_CR4_MCE | X86_CR4_PCE | allowed_bits(table, list, ARRAY_SIZE(list));
 }
 
 /**
@@ -653,13 +638,11 @@ bool mvm_cpuid_xcr0_valid(const struct mvm_cpuid_table *table, u64 xcr0)
 	const struct mvm_cpuid_entry *entry = find_entry(table, 0xd, 0);
 	u64 avx512 = xcr0 & XFEATURE_MASK_AVX512;
 
-	if (!entry || !(xcr0 & XFEATURE_MASK_FP) ||
-	    xcr0 & ~(entry->eax | (u64)entry->edx << 32))
+	if (!entry || !(xcr0 & XFEATURE_MASK_FP) || xcr0 & ~(entry->eax | (u64)entry->edx << 32))
 		return false;
 	if (xcr0 & XFEATURE_MASK_YMM && !(xcr0 & XFEATURE_MASK_SSE))
 		return false;
-	return !avx512 || (avx512 == XFEATURE_MASK_AVX512 &&
-			   xcr0 & XFEATURE_MASK_YMM);
+	return !avx512 || (avx512 == XFEATURE_MASK_AVX512 && xcr0 & XFEATURE_MASK_YMM);
 }
 
 /**

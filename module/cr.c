@@ -55,15 +55,13 @@ u64 mvm_guest_cr4(void)
 
 static void put_cr0(u64 cr0)
 {
-	vmcs_write_natural(VMCS_GUEST_CR0,
-			   (cr0 & ~(u64)CR0_CACHE) | mvm_caps.cr0_fixed0);
+	vmcs_write_natural(VMCS_GUEST_CR0, (cr0 & ~(u64)CR0_CACHE) | mvm_caps.cr0_fixed0);
 	vmcs_write_natural(VMCS_CR0_SHADOW, cr0);
 }
 
 static void put_cr4(u64 cr4)
 {
-	vmcs_write_natural(VMCS_GUEST_CR4,
-			   cr4 | X86_CR4_MCE | mvm_caps.cr4_fixed0);
+	vmcs_write_natural(VMCS_GUEST_CR4, cr4 | X86_CR4_MCE | mvm_caps.cr4_fixed0);
 	vmcs_write_natural(VMCS_CR4_SHADOW, cr4);
 }
 
@@ -78,9 +76,8 @@ void mvm_cr_write_masks(struct mvm_vcpu *vcpu)
 	u64 cr4 = mvm_guest_cr4();
 
 	vmcs_write_natural(VMCS_CR0_MASK, CR0_CACHE | mvm_caps.cr0_fixed0);
-	vmcs_write_natural(VMCS_CR4_MASK,
-			   ~mvm_cpuid_cr4_allowed(&vcpu->cpuid) | X86_CR4_MCE |
-			   X86_CR4_OSXSAVE | mvm_caps.cr4_fixed0);
+	vmcs_write_natural(VMCS_CR4_MASK, ~mvm_cpuid_cr4_allowed(&vcpu->cpuid) | X86_CR4_MCE |
+						  X86_CR4_OSXSAVE | mvm_caps.cr4_fixed0);
 	put_cr4(cr4);
 }
 
@@ -113,13 +110,11 @@ static void put_long_mode(u64 cr0, u64 efer)
  * guest was in PAE paging with that CR3 already it keeps those that it has,
  * which memory need not hold any more.
  */
-void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4,
-		       u64 efer)
+void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efer)
 {
 	bool pae = pae_paging(cr0, cr4, efer);
 	bool same = pae && vmcs_read_natural(VMCS_GUEST_CR3) == cr3 &&
-		    pae_paging(mvm_guest_cr0(), mvm_guest_cr4(),
-			       vmcs_read64(VMCS_GUEST_EFER));
+		    pae_paging(mvm_guest_cr0(), mvm_guest_cr4(), vmcs_read64(VMCS_GUEST_EFER));
 
 	put_cr0(cr0 | X86_CR0_ET);
 	put_cr4(cr4);
@@ -190,12 +185,10 @@ int mvm_write_guest_cr0(struct mvm_vcpu *vcpu, u64 value)
 	u32 tr = vmcs_read32(VMCS_GUEST_TR_ACCESS);
 	int ret;
 
-	if (!mvm_cr0_check(old, value, cr4, efer, cs & ACCESS_L,
-			   (tr & ACCESS_TYPE) == TYPE_TSS16))
+	if (!mvm_cr0_check(old, value, cr4, efer, cs & ACCESS_L, (tr & ACCESS_TYPE) == TYPE_TSS16))
 		return MVM_CR_FAULT;
 	value = (value & CR0_DEFINED) | X86_CR0_ET;
-	if (pae_paging(value, cr4, efer) &&
-	    (old ^ value) & (X86_CR0_PG | CR0_CACHE)) {
+	if (pae_paging(value, cr4, efer) && (old ^ value) & (X86_CR0_PG | CR0_CACHE)) {
 		ret = load_pdptes(vcpu);
 		if (ret)
 			return ret;

@@ -38,8 +38,7 @@ static inline bool pae_paging(u64 cr0, u64 cr4, u64 efer)
  * @cs_l: CS.L is set
  * @tss16: TR holds a 16-bit TSS
  */
-static inline bool mvm_cr0_check(u64 old, u64 new, u64 cr4, u64 efer,
-				 bool cs_l, bool tss16)
+static inline bool mvm_cr0_check(u64 old, u64 new, u64 cr4, u64 efer, bool cs_l, bool tss16)
 {
 	if (new >> 32)
 		return false;
@@ -65,8 +64,7 @@ static inline bool mvm_cr0_check(u64 old, u64 new, u64 cr4, u64 efer,
  * @cr3: CR3
  * @efer: EFER
  */
-static inline bool mvm_cr4_check(u64 old, u64 new, u64 allowed, u64 cr3,
-				 u64 efer)
+static inline bool mvm_cr4_check(u64 old, u64 new, u64 allowed, u64 cr3, u64 efer)
 {
 	if (new & ~allowed)
 		return false;
@@ -91,13 +89,10 @@ static inline bool mvm_cr_valid(u64 cr0, u64 cr3, u64 cr4, u64 efer,
 {
 	bool long_mode = efer & EFER_LME && cr0 & X86_CR0_PG;
 
-	if (cr0 & ~CR0_DEFINED ||
-	    (cr0 & X86_CR0_PG && !(cr0 & X86_CR0_PE)) ||
-	    (cr0 & X86_CR0_NW && !(cr0 & X86_CR0_CD)) ||
-	    cr3 >> mvm_cpuid_phys_bits(table))
+	if (cr0 & ~CR0_DEFINED || (cr0 & X86_CR0_PG && !(cr0 & X86_CR0_PE)) ||
+	    (cr0 & X86_CR0_NW && !(cr0 & X86_CR0_CD)) || cr3 >> mvm_cpuid_phys_bits(table))
 		return false;
-	if (cr4 & ~mvm_cpuid_cr4_allowed(table) ||
-	    efer & ~mvm_cpuid_efer_allowed(table))
+	if (cr4 & ~mvm_cpuid_cr4_allowed(table) || efer & ~mvm_cpuid_efer_allowed(table))
 		return false;
 	if (!(efer & EFER_LMA) != !long_mode)
 		return false;
@@ -113,8 +108,7 @@ static inline bool mvm_cr_valid(u64 cr0, u64 cr3, u64 cr4, u64 efer,
  */
 static inline bool mvm_pdpte_valid(u64 pdpte, unsigned int phys_bits)
 {
-	return !(pdpte & PDPTE_PRESENT) ||
-	       !(pdpte & (PDPTE_RESERVED | GENMASK_ULL(63, phys_bits)));
+	return !(pdpte & PDPTE_PRESENT) || !(pdpte & (PDPTE_RESERVED | GENMASK_ULL(63, phys_bits)));
 }
 
 #endif /* MVM_CR_RULES_H */

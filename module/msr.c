@@ -137,15 +137,13 @@ static int write_msr(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 		write_tsc_adjust(vcpu, data);
 		return MVM_MSR_OK;
 	case MSR_DEADLINE:
-		lapic_deadline_write(&vcpu->lapic, data, mvm_vcpu_tsc(vcpu),
-				     &effect);
+		lapic_deadline_write(&vcpu->lapic, data, mvm_vcpu_tsc(vcpu), &effect);
 		mvm_vcpu_lapic_effect(vcpu, &effect);
 		return MVM_MSR_OK;
 	case MSR_APIC_BASE:
 		return write_apic_base(vcpu, data, host);
 	case MSR_APIC_REGISTER:
-		if (lapic_msr_write(&vcpu->lapic, index, data,
-				    mvm_vcpu_tsc(vcpu), &effect))
+		if (lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu), &effect))
 			return MVM_MSR_FAULT;
 		mvm_vcpu_lapic_effect(vcpu, &effect);
 		return MVM_MSR_OK;
@@ -167,8 +165,7 @@ static int write_msr(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 /* What an MSR that nobody knows does. */
 static int unknown(struct mvm_vcpu *vcpu, int result)
 {
-	if (result == MVM_MSR_FORWARD &&
-	    READ_ONCE(vcpu->vm->msr_policy) != MVM_MSR_POLICY_FORWARD)
+	if (result == MVM_MSR_FORWARD && READ_ONCE(vcpu->vm->msr_policy) != MVM_MSR_POLICY_FORWARD)
 		return MVM_MSR_FAULT;
 	return result;
 }
@@ -238,8 +235,7 @@ int mvm_set_efer(struct mvm_vcpu *vcpu, u64 efer)
 
 	if (efer & ~mvm_cpuid_efer_allowed(&vcpu->cpuid))
 		return MVM_MSR_FAULT;
-	if ((efer ^ old) & EFER_LME &&
-	    vmcs_read_natural(VMCS_GUEST_CR0) & X86_CR0_PG)
+	if ((efer ^ old) & EFER_LME && vmcs_read_natural(VMCS_GUEST_CR0) & X86_CR0_PG)
 		return MVM_MSR_FAULT;
 
 	efer = (efer & ~EFER_LMA) | (old & EFER_LMA);
@@ -272,19 +268,15 @@ void mvm_msr_update_swaps(struct mvm_vcpu *vcpu, u64 efer)
 	if (efer & EFER_LME && !msr->swap_kernel_gs) {
 		msr->swap_kernel_gs = true;
 		msr->reopen = true;
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_KERNEL_GS_BASE, true,
-				    true);
+		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_KERNEL_GS_BASE, true, true);
 	}
 	if (efer & EFER_SCE && !msr->swap_syscall) {
 		msr->swap_syscall = true;
 		msr->reopen = true;
 		for (i = 0; i < ARRAY_SIZE(syscall_msrs); i++)
-			mvm_msr_bitmap_pass(vcpu->msr_bitmap, syscall_msrs[i],
-					    true, true);
+			mvm_msr_bitmap_pass(vcpu->msr_bitmap, syscall_msrs[i], true, true);
 	}
 	msr->swap_tsc_aux =
-		mvm_cpuid_has(&vcpu->cpuid, 0x80000001, 0, MVM_EDX,
-			      X86_FEATURE_RDTSCP & 31) ||
-		mvm_cpuid_has(&vcpu->cpuid, 7, 0, MVM_ECX,
-			      X86_FEATURE_RDPID & 31);
+		mvm_cpuid_has(&vcpu->cpuid, 0x80000001, 0, MVM_EDX, X86_FEATURE_RDTSCP & 31) ||
+		mvm_cpuid_has(&vcpu->cpuid, 7, 0, MVM_ECX, X86_FEATURE_RDPID & 31);
 }

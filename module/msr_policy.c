@@ -97,10 +97,8 @@ static const struct msr_row msr_rows[] = {
 	STATE(MSR_SYSCALL_MASK, fmask, fits_32_bits),
 	ROW(MSR_TSC_AUX, MSR_TSC_AUXILIARY, fits_32_bits),
 	STATE(MSR_IA32_MISC_ENABLE, misc_enable, is_misc_enable),
-	STATE(MSR_IA32_UCODE_REV, ucode_revision, any_value,
-	      .access = MSR_WRITE_IGNORED),
-	STATE(MSR_IA32_PLATFORM_ID, platform_id, any_value,
-	      .access = MSR_READ_ONLY),
+	STATE(MSR_IA32_UCODE_REV, ucode_revision, any_value, .access = MSR_WRITE_IGNORED),
+	STATE(MSR_IA32_PLATFORM_ID, platform_id, any_value, .access = MSR_READ_ONLY),
 };
 
 /* x2APIC registers (SDM 3A 11.12.1.2); lapic.c knows each. */
@@ -166,8 +164,7 @@ void mvm_msr_bitmap_init(unsigned long *bitmap)
  * @read: reads go without an exit
  * @write: writes go without an exit
  */
-void mvm_msr_bitmap_pass(unsigned long *bitmap, u32 index, bool read,
-			 bool write)
+void mvm_msr_bitmap_pass(unsigned long *bitmap, u32 index, bool read, bool write)
 {
 	u32 bit = index & 0x1fff;
 

@@ -87,8 +87,7 @@ void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, struct mvm_sregs *out)
 	out->idt.limit = vmcs_read32(VMCS_GUEST_IDTR_LIMIT);
 	out->cr0 = mvm_guest_cr0();
 	/* In a running window the guest's CR2 is in the CPU. */
-	out->cr2 = READ_ONCE(vcpu->mode) == MVM_IN_WINDOW ? native_read_cr2() :
-							    vcpu->cr2;
+	out->cr2 = READ_ONCE(vcpu->mode) == MVM_IN_WINDOW ? native_read_cr2() : vcpu->cr2;
 	out->cr3 = vmcs_read_natural(VMCS_GUEST_CR3);
 	out->cr4 = mvm_guest_cr4();
 	out->cr8 = lapic_cr8(&vcpu->lapic);
@@ -146,8 +145,7 @@ static bool sregs_ok(struct mvm_vcpu *vcpu, const struct mvm_sregs *sregs)
 {
 	unsigned int i;
 
-	if (sregs->flags ||
-	    memchr_inv(sregs->gdt.reserved, 0, sizeof(sregs->gdt.reserved)) ||
+	if (sregs->flags || memchr_inv(sregs->gdt.reserved, 0, sizeof(sregs->gdt.reserved)) ||
 	    memchr_inv(sregs->idt.reserved, 0, sizeof(sregs->idt.reserved)))
 		return false;
 	for (i = 0; i < SEGS; i++) {
@@ -156,10 +154,9 @@ static bool sregs_ok(struct mvm_vcpu *vcpu, const struct mvm_sregs *sregs)
 		if (memchr_inv(s->reserved, 0, sizeof(s->reserved)))
 			return false;
 	}
-	return mvm_cr_valid(sregs->cr0, sregs->cr3, sregs->cr4, sregs->efer,
-			    &vcpu->cpuid) &&
-	       sregs->cr8 <= 15 && mvm_state_xcr0_valid(vcpu, sregs->xcr0) &&
-	       !(sregs->dr6 >> 32) && !(sregs->dr7 >> 32);
+	return mvm_cr_valid(sregs->cr0, sregs->cr3, sregs->cr4, sregs->efer, &vcpu->cpuid) &&
+	       sregs->cr8 <= 15 && mvm_state_xcr0_valid(vcpu, sregs->xcr0) && !(sregs->dr6 >> 32) &&
+	       !(sregs->dr7 >> 32);
 }
 
 /**
@@ -196,12 +193,10 @@ int mvm_ioctl_set_sregs(struct mvm_vcpu *vcpu, void *args)
  * mvm_state_refresh_cpuid() has to follow.  Returns 0, or -EINVAL and nothing
  * has changed.
  */
-int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host,
-			    struct lapic_effect *effect)
+int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host, struct lapic_effect *effect)
 {
 	return lapic_set_base(&vcpu->lapic, base, !host,
-			      mvm_cpuid_has(&vcpu->cpuid, 1, 0, MVM_ECX,
-					    X86_FEATURE_X2APIC & 31),
+			      mvm_cpuid_has(&vcpu->cpuid, 1, 0, MVM_ECX, X86_FEATURE_X2APIC & 31),
 			      mvm_cpuid_phys_bits(&vcpu->cpuid), effect);
 }
 
@@ -213,8 +208,7 @@ int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host,
 bool mvm_state_xcr0_valid(struct mvm_vcpu *vcpu, u64 xcr0)
 {
 	/* Without XSAVE nobody can change it from its reset value. */
-	return xcr0 == XFEATURE_MASK_FP ||
-	       mvm_cpuid_xcr0_valid(&vcpu->cpuid, xcr0);
+	return xcr0 == XFEATURE_MASK_FP || mvm_cpuid_xcr0_valid(&vcpu->cpuid, xcr0);
 }
 
 /**
@@ -223,8 +217,7 @@ bool mvm_state_xcr0_valid(struct mvm_vcpu *vcpu, u64 xcr0)
  */
 void mvm_state_refresh_cpuid(struct mvm_vcpu *vcpu)
 {
-	mvm_cpuid_refresh(&vcpu->cpuid, mvm_guest_cr4(), vcpu->xcr0,
-			  vcpu->lapic.base, vcpu->id);
+	mvm_cpuid_refresh(&vcpu->cpuid, mvm_guest_cr4(), vcpu->xcr0, vcpu->lapic.base, vcpu->id);
 }
 
 /* ------------------------------------------------------------------------
@@ -248,9 +241,8 @@ static void access_msrs(struct mvm_vcpu *vcpu, void *arg)
 
 		if (entry->reserved)
 			return;
-		ret = access->set ?
-			mvm_msr_set(vcpu, entry->index, entry->data) :
-			mvm_msr_get(vcpu, entry->index, &entry->data);
+		ret = access->set ? mvm_msr_set(vcpu, entry->index, entry->data)
+				  : mvm_msr_get(vcpu, entry->index, &entry->data);
 		if (ret != MVM_MSR_OK)
 			return;
 	}
@@ -324,8 +316,7 @@ static bool xsave_ok(const void *image)
 		return true;
 	bv = *(const u64 *)(image + XSAVE_BV);
 	return !(bv & ~mvm_caps.xcr0_mask) &&
-	       !memchr_inv(image + XSAVE_RESERVED, 0,
-			   XSAVE_RESERVED_END - XSAVE_RESERVED);
+	       !memchr_inv(image + XSAVE_RESERVED, 0, XSAVE_RESERVED_END - XSAVE_RESERVED);
 }
 
 /**
@@ -339,11 +330,9 @@ int mvm_ioctl_get_xsave(struct mvm_vcpu *vcpu, void *args)
 {
 	const struct mvm_xsave *xsave = args;
 
-	if (xsave->flags || xsave->reserved ||
-	    xsave->length != mvm_xsave_size())
+	if (xsave->flags || xsave->reserved || xsave->length != mvm_xsave_size())
 		return -EINVAL;
-	if (copy_to_user(u64_to_user_ptr(xsave->buffer), vcpu->xsave,
-			 xsave->length))
+	if (copy_to_user(u64_to_user_ptr(xsave->buffer), vcpu->xsave, xsave->length))
 		return -EFAULT;
 	return 0;
 }
@@ -361,8 +350,7 @@ int mvm_ioctl_set_xsave(struct mvm_vcpu *vcpu, void *args)
 	void *image;
 	int ret = 0;
 
-	if (xsave->flags || xsave->reserved ||
-	    xsave->length != mvm_xsave_size())
+	if (xsave->flags || xsave->reserved || xsave->length != mvm_xsave_size())
 		return -EINVAL;
 	image = memdup_user(u64_to_user_ptr(xsave->buffer), xsave->length);
 	if (IS_ERR(image))
@@ -428,10 +416,9 @@ static void change_cpuid(struct mvm_vcpu *vcpu, void *arg)
 	struct cpuid_change *change = arg;
 	u64 cr4 = mvm_guest_cr4(), efer = vmcs_read64(VMCS_GUEST_EFER);
 
-	if (!mvm_cr_valid(mvm_guest_cr0(), vmcs_read_natural(VMCS_GUEST_CR3),
-			  cr4, efer, change->table) ||
-	    (vcpu->xcr0 != XFEATURE_MASK_FP &&
-	     !mvm_cpuid_xcr0_valid(change->table, vcpu->xcr0))) {
+	if (!mvm_cr_valid(mvm_guest_cr0(), vmcs_read_natural(VMCS_GUEST_CR3), cr4, efer,
+			  change->table) ||
+	    (vcpu->xcr0 != XFEATURE_MASK_FP && !mvm_cpuid_xcr0_valid(change->table, vcpu->xcr0))) {
 		change->ret = -EINVAL;
 		return;
 	}
@@ -460,8 +447,7 @@ int mvm_ioctl_set_cpuid(struct mvm_vcpu *vcpu, void *args)
 		return -EINVAL;
 	if (vcpu->last_cpu >= 0)	/* it has run */
 		return -EBUSY;
-	entries = memdup_user(u64_to_user_ptr(cpuid->entries),
-			      cpuid->count * sizeof(*entries));
+	entries = memdup_user(u64_to_user_ptr(cpuid->entries), cpuid->count * sizeof(*entries));
 	if (IS_ERR(entries))
 		return PTR_ERR(entries);
 	table = kmalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
@@ -528,8 +514,7 @@ int mvm_ioctl_get_events(struct mvm_vcpu *vcpu, void *args)
 		.interruptibility = vmcs.interruptibility,
 		.pending_debug = vmcs.pending_debug,
 		.activity = vcpu->halted,
-		.nmi_pending = vcpu->nmi_pending ||
-			       test_bit(MVM_REQ_NMI, &vcpu->requests),
+		.nmi_pending = vcpu->nmi_pending || test_bit(MVM_REQ_NMI, &vcpu->requests),
 		.intr_line = READ_ONCE(vcpu->intr_line),
 	};
 	if (event->info) {
@@ -560,8 +545,7 @@ static bool event_ok(const struct mvm_events *in)
 		return false;
 	if (exception && (in->vector > 31 || in->vector == VECTOR_NMI))
 		return false;
-	if (in->has_error_code > exception ||
-	    in->error_code > (in->has_error_code ? U16_MAX : 0))
+	if (in->has_error_code > exception || in->error_code > (in->has_error_code ? U16_MAX : 0))
 		return false;
 	return software ? in->insn_len && in->insn_len <= 15 : !in->insn_len;
 }
@@ -573,11 +557,9 @@ static bool events_ok(const struct mvm_events *in)
 	/* B0 to B3, enabled breakpoint, BS */
 	const u64 pending = 0xf | BIT(12) | BIT(14);
 
-	return !in->flags && !in->reserved && event_ok(in) &&
-	       !(in->interruptibility & ~blocking) &&
-	       (in->interruptibility & both) != both && in->activity <= 1 &&
-	       in->nmi_pending <= 1 && in->intr_line <= 1 &&
-	       !(in->pending_debug & ~pending);
+	return !in->flags && !in->reserved && event_ok(in) && !(in->interruptibility & ~blocking) &&
+	       (in->interruptibility & both) != both && in->activity <= 1 && in->nmi_pending <= 1 &&
+	       in->intr_line <= 1 && !(in->pending_debug & ~pending);
 }
 
 /**
