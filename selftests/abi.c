@@ -1541,6 +1541,24 @@ static void test_eintr(void)
 	vcpu_kick(&c.vcpu);
 	CHECK_OK(sys_run(c.vcpu.fd, 0));
 	CHECK_EQ(c.vcpu.run->exit_reason, MVM_EXIT_INTR);
+	/* the asynchronous form joins as well */
+	c.vcpu.run->immediate_exit = 0;
+	ualarm(20000, 0);
+	CHECK_ERR(sys_run(c.vcpu.fd, 0), EINTR);
+	vcpu_run_async(&c.vcpu);
+	CHECK(!vcpu_poll(&c.vcpu, 5));
+	CHECK_EQ(vcpu_stop(&c.vcpu), MVM_EXIT_INTR);
+	/* an exit that came after the signal is not lost */
+	memcpy(c.vm.ram + 0x1000, out_forever, sizeof(out_forever));
+	vcpu_run_to(&c.vcpu, MVM_EXIT_IO);
+	memcpy(c.vm.ram + 0x1002, "\xeb\xfe\xeb\xfa", 4);
+	ualarm(20000, 0);
+	CHECK_ERR(sys_run(c.vcpu.fd, 0), EINTR);
+	c.vm.ram[0x1003] = 0;
+	CHECK(vcpu_poll(&c.vcpu, 5000));
+	CHECK_OK(sys_run(c.vcpu.fd, 0));
+	CHECK_EQ(c.vcpu.run->exit_reason, MVM_EXIT_IO);
+	CHECK_EQ(c.vcpu.run->io.port, 0x80);
 }
 
 static const struct test tests[] = {

@@ -621,7 +621,14 @@ static void test_two_vcpus(void)
 	guest_sync(&second, 2);
 	vcpu_run_async(&second);
 	vcpu_run_async(&first);
-	CHECK(vcpu_poll(&first, 10000));
+	if (!vcpu_poll(&first, 10000)) {
+		vcpu_stop(&first);
+		diag("first: %s", exit_text(&first));
+		vcpu_stop(&second);
+		diag("second: %s", exit_text(&second));
+		FAIL("no end after %u pings and %u pongs",
+		     *GUEST_VAR(&vm, pings), *GUEST_VAR(&vm, pongs));
+	}
 	guest_check(&first);
 	CHECK(guest_is_done(&first));
 	CHECK_EQ(vcpu_stop(&second), MVM_EXIT_INTR);

@@ -902,6 +902,28 @@ static void test_msr_fault(void)
 	guest_done(&vcpu);
 }
 
+static void guest_msr_read_only(u64 arg)
+{
+	(void)arg;
+	GUEST_EQ(grdmsr(0x17), 5UL << 50);
+	GUEST_EQ(try_wrmsr(0x17, 0), 13);
+	/* the microcode's revision: written before it is read */
+	GUEST_EQ(grdmsr(0x8b), 0x77UL << 32);
+	GUEST_EQ(try_wrmsr(0x8b, 0), NO_TRAP);
+	GUEST_EQ(grdmsr(0x8b), 0x77UL << 32);
+}
+
+static void test_msr_read_only(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_msr_read_only, 0);
+	vcpu_set_msr(&vcpu, 0x17, 5UL << 50);
+	vcpu_set_msr(&vcpu, 0x8b, 0x77UL << 32);
+	guest_done(&vcpu);
+}
+
 static void guest_msr_forward(u64 arg)
 {
 	u64 rax, rdx;
@@ -1871,6 +1893,8 @@ static const struct test tests[] = {
 	  test_cpuid_dynamic },
 	{ "msr: known ones keep what guest or user space writes", test_msrs },
 	{ "msr: unknown ones and refused values give #GP", test_msr_fault },
+	{ "msr: read-only ones have what user space gave them",
+	  test_msr_read_only },
 	{ "msr: unknown ones exit when the policy says FORWARD",
 	  test_msr_forward },
 	{ "cr0: the guest sees what it wrote; bad values give #GP", test_cr0 },

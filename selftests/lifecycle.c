@@ -457,6 +457,19 @@ static void test_thread_ends(void)
 	vcpu_run_to(&vcpu, MVM_EXIT_IO);
 }
 
+static void test_renice(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	small_guest(&vm, &vcpu, spin, sizeof(spin));
+	CHECK_EQ(pin_tasks(THREADS, 0), 1);
+	CHECK_EQ(renice_tasks(THREADS, 10), 1);
+	vcpu_run_async(&vcpu);
+	CHECK(!vcpu_poll(&vcpu, 10));
+	CHECK_EQ(vcpu_stop(&vcpu), MVM_EXIT_INTR);
+}
+
 static void *runner(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -518,21 +531,6 @@ static void test_exit_group(void)
  * The module
  */
 
-static int load_module(void)
-{
-	const char *path = getenv("MINI_VM_KO");
-	int fd, r;
-
-	if (!path)
-		path = "/lib/mini_vm.ko";
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		test_skip("%s: %m (set MINI_VM_KO)", path);
-	r = syscall(SYS_finit_module, fd, "", 0);
-	close(fd);
-	return r;
-}
-
 static void test_unload_busy(void)
 {
 	struct vcpu vcpu;
@@ -540,11 +538,9 @@ static void test_unload_busy(void)
 
 	small_guest(&vm, &vcpu, spin, sizeof(spin));
 	CHECK(module_refs() > 0);
-	CHECK_ERR(syscall(SYS_delete_module, "mini_vm", O_NONBLOCK),
-		  EWOULDBLOCK);
+	CHECK_ERR(module_unload(), EWOULDBLOCK);
 	vcpu_run_async(&vcpu);
-	CHECK_ERR(syscall(SYS_delete_module, "mini_vm", O_NONBLOCK),
-		  EWOULDBLOCK);
+	CHECK_ERR(module_unload(), EWOULDBLOCK);
 	CHECK_EQ(vcpu_stop(&vcpu), MVM_EXIT_INTR);
 }
 
@@ -554,19 +550,15 @@ static void test_reload(void)
 	if (module_refs() > 0)
 		test_skip("the module is in use");
 	/* without the file there would be no way back */
-	if (!load_module() || errno != EEXIST)
+	if (!module_load() || errno != EEXIST)
 		FAIL("loading twice: errno %d (%m), not EEXIST", errno);
 	for (int i = 0; i < 20; i++) {
 		pid_t pid;
 
-		CHECK_OK(syscall(SYS_delete_module, "mini_vm", O_NONBLOCK));
+		CHECK_OK(module_unload());
 		CHECK_EQ(module_refs(), -1);
 		CHECK(access(MVM_DEVICE_PATH, F_OK));
-		CHECK_OK(load_module());
-		for (int ms = 0; access(MVM_DEVICE_PATH, F_OK); ms++) {
-			CHECK(ms < 2000);
-			usleep(1000);
-		}
+		CHECK_OK(module_load());
 		pid = CHECK_OK(fork());
 		if (!pid) {
 			struct vcpu vcpu;
@@ -608,6 +600,7 @@ static const struct test tests[] = {
 	  test_close_orders, 40 },
 	{ "close: a vCPU keeps its VM", test_vm_closed_first },
 	{ "threads: the VM outlives the thread that made it", test_thread_ends },
+	{ "threads: the vCPU's may be pinned and reniced", test_renice },
 	{ "threads: a second RUN gives EBUSY", test_two_threads },
 	{ "threads: exit of the process while threads wait in RUN",
 	  test_exit_group },

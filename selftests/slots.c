@@ -593,6 +593,27 @@ static void test_private_file(void)
 	CHECK_EQ(g_read(&vcpu, GPA), 5);
 }
 
+static void test_poison(void)
+{
+	u64 *mem = mem_alloc(PAGE_SIZE);
+	struct vcpu vcpu;
+	struct vm vm;
+
+	open_commands(&vm, &vcpu);
+	vm_slot(&vm, SLOT_FREE, 0, GPA, PAGE_SIZE, mem);
+	g_write(&vcpu, GPA, 1);
+	if (madvise(mem, PAGE_SIZE, MADV_HWPOISON))
+		test_skip("madvise HWPOISON: %m");
+	set_command(&vcpu, OP_READ, GPA, 0);
+	guest_exit(&vcpu, MVM_EXIT_MEMORY_FAULT);
+	CHECK_EQ(vcpu.run->memory.gpa, GPA);
+	CHECK_EQ(vcpu.run->memory.error, EHWPOISON);
+	/* a fresh page mends it */
+	CHECK(mmap(mem, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == mem);
+	CHECK_EQ(command_retry(&vcpu), 0);
+}
+
 static void test_mremap(void)
 {
 	u64 *mem = mem_alloc(2 * PAGE_SIZE), *away;
@@ -907,6 +928,7 @@ static const struct test tests[] = {
 	{ "owner: memfd, with holes and truncation", test_memfd },
 	{ "owner: a private file mapping takes writes, the file does not",
 	  test_private_file },
+	{ "owner: a page with a memory failure gives EHWPOISON", test_poison },
 	{ "owner: mremap moves pages out of and into a slot", test_mremap },
 	{ "owner: a transparent huge page, whole and split", test_thp },
 	{ "owner: a huge page at an odd offset", test_thp_offset },

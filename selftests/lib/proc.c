@@ -7,13 +7,23 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/mini_vm.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proc.h"
 
-static unsigned int scan_tasks(const char *prefix, long *ticks, int cpu)
+/* What to do with each task that is found. */
+struct task_work {
+	long ticks;
+	int cpu;	/* pin it there, unless -1 */
+	int nice;	/* renice it, unless -1 */
+};
+
+static unsigned int scan_tasks(const char *prefix, struct task_work *work)
 {
 	unsigned int n = 0;
 	struct dirent *e;
@@ -43,17 +53,20 @@ static unsigned int scan_tasks(const char *prefix, long *ticks, int cpu)
 		if (strncmp(name + 1, prefix, strlen(prefix)))
 			continue;
 		n++;
-		if (cpu >= 0) {
+		if (work->cpu >= 0) {
 			cpu_set_t set;
 
 			CPU_ZERO(&set);
-			CPU_SET(cpu, &set);
+			CPU_SET(work->cpu, &set);
 			CHECK_OK(sched_setaffinity(atoi(e->d_name), sizeof(set),
 						   &set));
 		}
+		if (work->nice >= 0)
+			CHECK_OK(setpriority(PRIO_PROCESS, atoi(e->d_name),
+					     work->nice));
 		if (sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
 			   &user, &system) == 2)
-			*ticks += user + system;
+			work->ticks += user + system;
 	}
 	closedir(d);
 	return n;
@@ -61,24 +74,31 @@ static unsigned int scan_tasks(const char *prefix, long *ticks, int cpu)
 
 unsigned int count_tasks(const char *prefix)
 {
-	long ticks = 0;
+	struct task_work work = { .cpu = -1, .nice = -1 };
 
-	return scan_tasks(prefix, &ticks, -1);
+	return scan_tasks(prefix, &work);
 }
 
 unsigned int pin_tasks(const char *prefix, int cpu)
 {
-	long ticks = 0;
+	struct task_work work = { .cpu = cpu, .nice = -1 };
 
-	return scan_tasks(prefix, &ticks, cpu);
+	return scan_tasks(prefix, &work);
+}
+
+unsigned int renice_tasks(const char *prefix, int nice)
+{
+	struct task_work work = { .cpu = -1, .nice = nice };
+
+	return scan_tasks(prefix, &work);
 }
 
 long task_ticks(const char *prefix)
 {
-	long ticks = 0;
+	struct task_work work = { .cpu = -1, .nice = -1 };
 
-	scan_tasks(prefix, &ticks, -1);
-	return ticks;
+	scan_tasks(prefix, &work);
+	return work.ticks;
 }
 
 long file_number(const char *path)
@@ -124,6 +144,30 @@ void wait_module_refs(long refs, const char *thread_prefix)
 		usleep(5000);
 	}
 	FAIL("%ld references to the module, not %ld; %u threads", now, refs, n);
+}
+
+int module_load(void)
+{
+	const char *path = getenv("MINI_VM_KO");
+	int fd, r;
+
+	if (!path)
+		path = "/lab/mini_vm.ko";
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		test_skip("%s: %m (set MINI_VM_KO)", path);
+	r = syscall(SYS_finit_module, fd, "", 0);
+	close(fd);
+	for (int ms = 0; !r && access(MVM_DEVICE_PATH, F_OK); ms++) {
+		CHECK(ms < 2000);
+		usleep(1000);
+	}
+	return r;
+}
+
+int module_unload(void)
+{
+	return syscall(SYS_delete_module, "mini_vm", O_NONBLOCK);
 }
 
 void wait_child(int pid)

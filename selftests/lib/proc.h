@@ -11,6 +11,8 @@
 unsigned int count_tasks(const char *prefix);
 /* Put them on one CPU; how many there are. */
 unsigned int pin_tasks(const char *prefix, int cpu);
+/* Give them a nice value; how many there are. */
+unsigned int renice_tasks(const char *prefix, int nice);
 /* CPU time that they have used, in clock ticks. */
 long task_ticks(const char *prefix);
 /* One number from a file; -1 when there is none. */
@@ -25,6 +27,13 @@ long module_refs(void);
  * this many references and no vCPU thread of that name is left.
  */
 void wait_module_refs(long refs, const char *thread_prefix);
+/*
+ * Load the module from $MINI_VM_KO, or where the lab has it; skips the test when
+ * there is no file, -1 and errno when it does not load.  Waits for the device.
+ */
+int module_load(void);
+/* -1 and errno when it is in use. */
+int module_unload(void);
 /* The child must end with status 0. */
 void wait_child(int pid);
 
