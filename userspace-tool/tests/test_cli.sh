@@ -59,6 +59,8 @@ expect 2 "'12X' is not a size" "a size with a wrong suffix" run --memory 12X ima
 expect 2 "'-5M' is not a size" "a negative size" run --memory -5M image
 expect 2 'is too much' "too much memory" run --memory 2000G image
 expect 2 'is too much' "a size that overflows" run --memory 99999999999999999999 image
+expect 2 'is too much' "a size of 2^64 + 256" run --memory 18446744073709551872 image
+expect 2 'is too much' "a size of 2^44 + 1 MiB" run --memory 17592186044417 image
 expect 2 'is too little' "too little memory" run --memory 1M image
 expect 2 'cannot be a name' "a name with a slash" run --name a/b image
 expect 2 'cannot be a name' "an empty name" run --name '' image

@@ -288,9 +288,14 @@ static void test_arithmetic(void)
 	rflags |= RFLAGS_CF;
 	RUN(0xfe, 0x03);
 	is(get_device(0), 0, "incb");
-	ok(rflags & RFLAGS_CF && rflags & RFLAGS_ZF, "leaves the carry alone");
+	ok(rflags & RFLAGS_CF && rflags & RFLAGS_ZF, "leaves a carry alone");
+	set_device(0, 0xff);
+	rflags &= ~RFLAGS_CF;
+	RUN(0xfe, 0x03);
+	ok(!(rflags & RFLAGS_CF), "and makes none");
 	RUN(0xfe, 0x0b);
 	is(get_device(0), 0xff, "decb");
+	ok(!(rflags & RFLAGS_CF), "which borrows nothing");
 	RUN(0xf6, 0x13);
 	is(get_device(0), 0, "notb");
 	set_device(0, 1);

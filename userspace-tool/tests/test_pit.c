@@ -150,10 +150,14 @@ static void test_gate(void)
 	u16 value;
 
 	start();
+	program(2, 0, 1000);
+	fake_pass(NSEC_PER_SEC);
+	ok(!out2(), "counter 2: the gate is low after power-up");
+	out(0x61, 0x01);
 	out(0x61, 0x00);
 	program(2, 0, 1000);
 	fake_pass(NSEC_PER_SEC);
-	ok(!out2(), "counter 2: a low gate stops it");
+	ok(!out2(), "and a low gate stops it");
 	out(0x61, 0x01);
 	fake_pass(ticks(900));
 	ok(!out2(), "counter 2 counts when the gate is high");
