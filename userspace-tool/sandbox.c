@@ -71,35 +71,41 @@ static void forbidden(int number, siginfo_t *info, void *context)
 	exit(STATUS_RESOURCE);	/* gives the terminal back */
 }
 
+/* Allow a call when (argument & mask) == value. */
+static int allow_when(scmp_filter_ctx filter, int call, unsigned int argument,
+		      u64 mask, u64 value)
+{
+	struct scmp_arg_cmp condition = {
+		.arg = argument,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = mask,
+		.datum_b = value,
+	};
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1,
+				      &condition);
+}
+
 static int add_rules(scmp_filter_ctx filter)
 {
+	u64 self = (u64)getpid();
 	size_t i;
 	int error = 0;
 
 	for (i = 0; i < ARRAY_SIZE(allowed) && !error; i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+	/* the kernel looks at 32 bits of an ioctl's number */
 	for (i = 0; i < ARRAY_SIZE(allowed_ioctls) && !error; i++)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-					 SCMP_SYS(ioctl), 1,
-					 SCMP_A1(SCMP_CMP_EQ,
-						 allowed_ioctls[i]));
+		error = allow_when(filter, SCMP_SYS(ioctl), 1, 0xffffffff,
+				   allowed_ioctls[i]);
 	/* memory, but none that can be executed */
 	if (!error)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-					 SCMP_SYS(mmap), 1,
-					 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC,
-						 0));
+		error = allow_when(filter, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
 	/* signals to this process alone: abort(), SIGSTOP after SIGTSTP */
 	if (!error)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-					 SCMP_SYS(tgkill), 1,
-					 SCMP_A0(SCMP_CMP_EQ,
-						 (scmp_datum_t)getpid()));
+		error = allow_when(filter, SCMP_SYS(tgkill), 0, ~0ULL, self);
 	if (!error)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-					 SCMP_SYS(kill), 1,
-					 SCMP_A0(SCMP_CMP_EQ,
-						 (scmp_datum_t)getpid()));
+		error = allow_when(filter, SCMP_SYS(kill), 0, ~0ULL, self);
 	return error;
 }
 
