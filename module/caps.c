@@ -12,11 +12,9 @@
 #include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
-#include <asm/fpu/types.h>
 #include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
-#include <asm/special_insns.h>
 #include <asm/tsc.h>
 #include <asm/vmx.h>
 #include "caps.h"
@@ -41,17 +39,6 @@
 
 enum control_word { PIN, PROC, PROC2, EXIT, ENTRY, CONTROL_WORDS };
 
-/*
- * Reserved bits that may be fixed to 1, and bits that are when the CPU has no
- * TRUE capability MSRs (SDM 3D A.2: the default1 class).
- */
-static const u32 default1[CONTROL_WORDS] = {
-	[PIN]	= PIN_BASED_ALWAYSON_WITHOUT_TRUE_MSR,
-	[PROC]	= CPU_BASED_ALWAYSON_WITHOUT_TRUE_MSR,
-	[EXIT]	= VM_EXIT_ALWAYSON_WITHOUT_TRUE_MSR,
-	[ENTRY]	= VM_ENTRY_ALWAYSON_WITHOUT_TRUE_MSR,
-};
-
 enum control_need {
 	ON,		/* set; refuse the CPU that cannot */
 	MAYBE,		/* set where the CPU can */
@@ -63,7 +50,7 @@ enum control_need {
  * struct control_rule - what mini-vm wants of one control
  * @word:	which control word
  * @need:	what is wanted
- * @bit:	mask of the control
+ * @bit:	mask of the control; several for MAYBE
  * @why:	the refusal, for people
  */
 struct control_rule {
@@ -83,10 +70,8 @@ static const struct control_rule control_rules[] = {
 	{ PROC2, ON, SECONDARY_EXEC_ENABLE_EPT, "the CPU has no EPT" },
 	{ PROC2, ON, SECONDARY_EXEC_UNRESTRICTED_GUEST,
 	  "the CPU has no unrestricted guests (real mode under EPT)" },
-	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_VPID },
-	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_RDTSCP },
-	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_INVPCID },
-	{ PROC2, MAYBE, SECONDARY_EXEC_WBINVD_EXITING },
+	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
+			SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_WBINVD_EXITING },
 
 	{ PIN, ON, PIN_BASED_EXT_INTR_MASK, "the CPU cannot exit on external interrupts" },
 	{ PIN, ON, PIN_BASED_NMI_EXITING, "the CPU cannot exit on NMIs" },
@@ -133,10 +118,19 @@ static const struct control_rule control_rules[] = {
  * Capability MSRs of controls: a bit of the lower half that is 1 must be 1 in
  * the control word, a bit of the upper half that is 0 must be 0 (SDM 3D A.3).
  */
-static int choose_controls(const u64 allowed[CONTROL_WORDS],
-			   u32 chosen[CONTROL_WORDS], const char **why)
+static int choose_controls(const u64 allowed[CONTROL_WORDS], u32 chosen[CONTROL_WORDS],
+			   const char **why)
 {
-	u32 known[CONTROL_WORDS] = {};
+	/*
+	 * Controls that may be fixed to 1: the rules', and reserved bits that are when the CPU
+	 * has no TRUE capability MSRs (SDM 3D A.2: the default1 class).
+	 */
+	u32 known[CONTROL_WORDS] = {
+		[PIN] = PIN_BASED_ALWAYSON_WITHOUT_TRUE_MSR,
+		[PROC] = CPU_BASED_ALWAYSON_WITHOUT_TRUE_MSR,
+		[EXIT] = VM_EXIT_ALWAYSON_WITHOUT_TRUE_MSR,
+		[ENTRY] = VM_ENTRY_ALWAYSON_WITHOUT_TRUE_MSR,
+	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(control_rules); i++) {
@@ -145,152 +139,73 @@ static int choose_controls(const u64 allowed[CONTROL_WORDS],
 		u32 may = upper_32_bits(allowed[rule->word]);
 
 		*why = rule->why;
-		if (rule->need == OFF || rule->need == LATER) {
-			if (must & rule->bit)
-				return -EOPNOTSUPP;
-		}
-		if (rule->need == ON || rule->need == LATER) {
-			if (!(may & rule->bit))
-				return -EOPNOTSUPP;
-		}
+		if ((rule->need == OFF || rule->need == LATER) && must & rule->bit)
+			return -EOPNOTSUPP;
+		if ((rule->need == ON || rule->need == LATER) && !(may & rule->bit))
+			return -EOPNOTSUPP;
 		if (rule->need == ON || rule->need == MAYBE)
 			chosen[rule->word] |= rule->bit & may;
 		known[rule->word] |= rule->bit;
 	}
 
+	*why = "the CPU forces a VMX control that mini-vm does not know";
 	for (i = 0; i < CONTROL_WORDS; i++) {
-		u32 must = lower_32_bits(allowed[i]);
-
-		if (must & ~default1[i] & ~known[i]) {
-			*why = "the CPU forces a VMX control that mini-vm does not know";
+		if (lower_32_bits(allowed[i]) & ~known[i])
 			return -EOPNOTSUPP;
-		}
-		chosen[i] |= must;
+		chosen[i] |= lower_32_bits(allowed[i]);
 	}
 	return 0;
-}
-
-/* A condition that refuses the machine. */
-struct refusal {
-	bool refused;
-	int error;
-	const char *why;
-};
-
-static int first_refusal(const struct refusal *list, unsigned int count, const char **why)
-{
-	unsigned int i;
-
-	for (i = 0; i < count; i++) {
-		*why = list[i].why;
-		if (list[i].refused)
-			return list[i].error;
-	}
-	return 0;
-}
-
-/* Is VMX there and free to use, before its controls mean something? */
-static int check_platform(const struct vmx_capability_msrs *raw, const char **why)
-{
-	u32 size = vmx_basic_vmcs_size(raw->basic);
-	const struct refusal list[] = {
-		{ !raw->vmx, -ENODEV, "the CPU has no VMX, or a hypervisor below hides it" },
-		/* VMXON would fault (SDM 3C 24.7); the kernel locks it at boot. */
-		{ !(raw->feature_control & FEAT_CTL_LOCKED), -EACCES,
-		  "the firmware has not decided about VMX (IA32_FEATURE_CONTROL is not locked)" },
-		{ !(raw->feature_control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX),
-		  -EACCES,
-		  "the firmware has switched VMX off; look for \"VT-x\" or \"virtualization\" in its set-up" },
-		{ raw->fred, -EOPNOTSUPP,
-		  "the kernel uses FRED, which mini-vm does not support yet" },
-		{ raw->tsc_unstable || !raw->tsc_khz, -EOPNOTSUPP,
-		  "the CPU has no stable TSC of known frequency" },
-		{ !size || size > 4096, -EOPNOTSUPP,
-		  "the CPU has a VMCS that is larger than a page" },
-		{ raw->basic & BASIC_32BIT_ADDRESSES, -EOPNOTSUPP,
-		  "the CPU needs VMX structures below 4 GiB" },
-		{ BASIC_MEMORY_TYPE(raw->basic) != MEMORY_TYPE_WB, -EOPNOTSUPP,
-		  "the CPU cannot keep a VMCS in write-back memory" },
-	};
-
-	return first_refusal(list, ARRAY_SIZE(list), why);
 }
 
 /* After choose_controls(): EPT and unrestricted guest are there. */
 static int check_features(const struct vmx_capability_msrs *raw, const char **why)
 {
+	const u64 invept = VMX_EPT_INVEPT_BIT | VMX_EPT_EXTENT_CONTEXT_BIT;
 	/* PE and PG are free in an unrestricted guest (SDM 3C 24.8). */
 	const u64 cr0_known = X86_CR0_PE | X86_CR0_NE | X86_CR0_PG;
-	const struct refusal list[] = {
-		{ !(raw->ept_vpid & VMX_EPT_PAGE_WALK_4_BIT), -EOPNOTSUPP,
-		  "the CPU has no EPT with four levels" },
-		{ !(raw->ept_vpid & VMX_EPTP_WB_BIT), -EOPNOTSUPP,
-		  "the CPU cannot walk the EPT in write-back memory" },
-		{ !(raw->ept_vpid & VMX_EPT_INVEPT_BIT) ||
-		  !(raw->ept_vpid & VMX_EPT_EXTENT_CONTEXT_BIT), -EOPNOTSUPP,
-		  "the CPU cannot flush one EPT (single-context INVEPT)" },
-		{ !(raw->basic & BASIC_INS_OUTS), -EOPNOTSUPP,
-		  "the CPU does not report the operands of INS and OUTS" },
+	u32 size = vmx_basic_vmcs_size(raw->basic);
+
+	if (raw->fred)
+		*why = "the kernel uses FRED, which mini-vm does not support yet";
+	else if (raw->tsc_unstable || !raw->tsc_khz)
+		*why = "the CPU has no stable TSC of known frequency";
+	else if (!size || size > 4096)
+		*why = "the CPU has a VMCS that is larger than a page";
+	else if (raw->basic & BASIC_32BIT_ADDRESSES)
+		*why = "the CPU needs VMX structures below 4 GiB";
+	else if (BASIC_MEMORY_TYPE(raw->basic) != MEMORY_TYPE_WB)
+		*why = "the CPU cannot keep a VMCS in write-back memory";
+	else if (!(raw->ept_vpid & VMX_EPT_PAGE_WALK_4_BIT))
+		*why = "the CPU has no EPT with four levels";
+	else if (!(raw->ept_vpid & VMX_EPTP_WB_BIT))
+		*why = "the CPU cannot walk the EPT in write-back memory";
+	else if ((raw->ept_vpid & invept) != invept)
+		*why = "the CPU cannot flush one EPT (single-context INVEPT)";
+	else if (!(raw->basic & BASIC_INS_OUTS))
+		*why = "the CPU does not report the operands of INS and OUTS";
+	else if (!(raw->misc & VMX_MISC_SAVE_EFER_LMA))
 		/* A CPU with unrestricted guests has it (SDM 3D A.6). */
-		{ !(raw->misc & VMX_MISC_SAVE_EFER_LMA), -EOPNOTSUPP,
-		  "the CPU does not save the guest's long mode at VM exit" },
-		{ raw->cr0_fixed0 & ~cr0_known, -EOPNOTSUPP,
-		  "the CPU fixes a bit of CR0 that mini-vm does not know" },
-		{ raw->cr4_fixed0 & ~(u64)X86_CR4_VMXE, -EOPNOTSUPP,
-		  "the CPU fixes a bit of CR4 that mini-vm does not know" },
-	};
-
-	return first_refusal(list, ARRAY_SIZE(list), why);
-}
-
-static void fill_controls(const struct vmx_capability_msrs *raw, const u32 chosen[CONTROL_WORDS],
-			  struct mvm_caps *caps)
-{
-	caps->pin = chosen[PIN];
-	caps->proc = chosen[PROC];
-	caps->proc2 = chosen[PROC2];
-	caps->exit = chosen[EXIT];
-	caps->entry = chosen[ENTRY];
-
-	caps->preemption_timer = caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER;
-	caps->preemption_shift = vmx_misc_preemption_timer_rate(raw->misc);
-	caps->rdtscp = caps->proc2 & SECONDARY_EXEC_ENABLE_RDTSCP;
-	caps->invpcid = caps->proc2 & SECONDARY_EXEC_ENABLE_INVPCID;
-	caps->wbinvd_exit = caps->proc2 & SECONDARY_EXEC_WBINVD_EXITING;
-
-	/* Loading it on one side only would leave the guest's on the other. */
-	caps->perf_global_ctrl = raw->perf_global_ctrl &&
-		(caps->exit & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL) &&
-		(caps->entry & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL);
-	if (!caps->perf_global_ctrl) {
-		caps->exit &= ~VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL;
-		caps->entry &= ~VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL;
-	}
-
-	/* A VPID that cannot be flushed is worse than none. */
-	if (raw->ept_vpid & CAP_INVVPID) {
-		caps->invvpid_single = raw->ept_vpid & CAP_INVVPID_SINGLE;
-		caps->vpid = (caps->proc2 & SECONDARY_EXEC_ENABLE_VPID) &&
-			     (raw->ept_vpid & (CAP_INVVPID_SINGLE | CAP_INVVPID_ALL));
-	}
-	if (!caps->vpid)
-		caps->proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
+		*why = "the CPU does not save the guest's long mode at VM exit";
+	else if (raw->cr0_fixed0 & ~cr0_known)
+		*why = "the CPU fixes a bit of CR0 that mini-vm does not know";
+	else if (raw->cr4_fixed0 & ~(u64)X86_CR4_VMXE)
+		*why = "the CPU fixes a bit of CR4 that mini-vm does not know";
+	else
+		return 0;
+	return -EOPNOTSUPP;
 }
 
 /* XCR0 bits for guests: x87, SSE, AVX, AVX-512; no MPX, PKRU, CET or AMX. */
-static void fill_xsave(const struct vmx_capability_msrs *raw, struct mvm_caps *caps)
+static u64 usable_xcr0(u64 host)
 {
-	u64 mask = raw->xcr0 & (XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512);
+	u64 mask = host & (XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512);
 
-	caps->mxcsr_mask = raw->mxcsr_mask;
 	if ((mask & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE)
-		return;
+		return 0;
 	/* AVX-512 comes with AVX, and whole (SDM 1 13.3). */
 	if (!(mask & XFEATURE_MASK_YMM) || (mask & XFEATURE_MASK_AVX512) != XFEATURE_MASK_AVX512)
 		mask &= ~XFEATURE_MASK_AVX512;
-
-	caps->xsave = true;
-	caps->xcr0_mask = mask;
+	return mask;
 }
 
 /**
@@ -302,45 +217,66 @@ static void fill_xsave(const struct vmx_capability_msrs *raw, struct mvm_caps *c
  * Pure.  Returns 0, -ENODEV (no VMX), -EACCES (the firmware keeps VMX off) or
  * -EOPNOTSUPP (a feature is missing).
  */
-int mvm_caps_negotiate(const struct vmx_capability_msrs *raw,
-		       struct mvm_caps *caps, const char **why)
+int mvm_caps_negotiate(const struct vmx_capability_msrs *raw, struct mvm_caps *caps,
+		       const char **why)
 {
 	const u64 allowed[CONTROL_WORDS] = {
-		[PIN] = raw->pin,
-		[PROC] = raw->proc,
-		[PROC2] = raw->proc2,
-		[EXIT] = raw->exit,
-		[ENTRY] = raw->entry,
+		[PIN] = raw->pin, [PROC] = raw->proc, [PROC2] = raw->proc2,
+		[EXIT] = raw->exit, [ENTRY] = raw->entry,
 	};
+	const u64 ept = raw->ept_vpid, xcr0_mask = usable_xcr0(raw->xcr0);
 	u32 chosen[CONTROL_WORDS] = {};
 	int ret;
 
-	memset(caps, 0, sizeof(*caps));
-	ret = check_platform(raw, why);
-	if (!ret)
-		ret = choose_controls(allowed, chosen, why);
-	if (!ret)
-		ret = check_features(raw, why);
+	*why = "the CPU has no VMX, or a hypervisor below hides it";
+	if (!raw->vmx)
+		return -ENODEV;
+	/* VMXON would fault (SDM 3C 24.7); the kernel locks it at boot. */
+	*why = "the firmware has not decided about VMX (IA32_FEATURE_CONTROL is not locked)";
+	if (!(raw->feature_control & FEAT_CTL_LOCKED))
+		return -EACCES;
+	*why = "the firmware has switched VMX off; look for \"VT-x\" or \"virtualization\" in its set-up";
+	if (!(raw->feature_control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX))
+		return -EACCES;
+	ret = choose_controls(allowed, chosen, why) ?: check_features(raw, why);
 	if (ret)
 		return ret;
 
 	*why = NULL;
-	caps->vmcs_revision = vmx_basic_vmcs_revision_id(raw->basic);
-	caps->vmcs_size = vmx_basic_vmcs_size(raw->basic);
-	caps->cr0_fixed0 = raw->cr0_fixed0 & X86_CR0_NE;
-	caps->cr4_fixed0 = raw->cr4_fixed0;
-	caps->cr4_fixed1 = raw->cr4_fixed1;
-	fill_controls(raw, chosen, caps);
-	caps->invept_all = raw->ept_vpid & VMX_EPT_EXTENT_GLOBAL_BIT;
-	caps->ept_2m = raw->ept_vpid & VMX_EPT_2MB_PAGE_BIT;
-	caps->ept_1g = raw->ept_vpid & VMX_EPT_1GB_PAGE_BIT;
-	caps->ept_ad = raw->ept_vpid & VMX_EPT_AD_BIT;
-	caps->ept_exec_only = raw->ept_vpid & VMX_EPT_EXECUTE_ONLY_BIT;
-	caps->pt_in_vmx = raw->misc & MISC_INTEL_PT;
-	fill_xsave(raw, caps);
-	caps->tsc_khz = raw->tsc_khz;
+	*caps = (struct mvm_caps){
+		.vmcs_revision = vmx_basic_vmcs_revision_id(raw->basic),
+		.vmcs_size = vmx_basic_vmcs_size(raw->basic),
+		.pin = chosen[PIN], .proc = chosen[PROC], .proc2 = chosen[PROC2],
+		.exit = chosen[EXIT], .entry = chosen[ENTRY],
+		.cr0_fixed0 = raw->cr0_fixed0 & X86_CR0_NE,
+		.cr4_fixed0 = raw->cr4_fixed0, .cr4_fixed1 = raw->cr4_fixed1,
+		.preemption_timer = chosen[PIN] & PIN_BASED_VMX_PREEMPTION_TIMER,
+		.preemption_shift = vmx_misc_preemption_timer_rate(raw->misc),
+		/* A VPID that cannot be flushed is worse than none. */
+		.vpid = chosen[PROC2] & SECONDARY_EXEC_ENABLE_VPID && ept & CAP_INVVPID &&
+			ept & (CAP_INVVPID_SINGLE | CAP_INVVPID_ALL),
+		.invvpid_single = ept & CAP_INVVPID && ept & CAP_INVVPID_SINGLE,
+		.invept_all = ept & VMX_EPT_EXTENT_GLOBAL_BIT,
+		.ept_2m = ept & VMX_EPT_2MB_PAGE_BIT, .ept_1g = ept & VMX_EPT_1GB_PAGE_BIT,
+		.ept_ad = ept & VMX_EPT_AD_BIT, .ept_exec_only = ept & VMX_EPT_EXECUTE_ONLY_BIT,
+		.rdtscp = chosen[PROC2] & SECONDARY_EXEC_ENABLE_RDTSCP,
+		.invpcid = chosen[PROC2] & SECONDARY_EXEC_ENABLE_INVPCID,
+		.wbinvd_exit = chosen[PROC2] & SECONDARY_EXEC_WBINVD_EXITING,
+		/* Loading it on one side only would leave the guest's on the other. */
+		.perf_global_ctrl = raw->perf_global_ctrl &&
+				    chosen[EXIT] & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL &&
+				    chosen[ENTRY] & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL,
+		.pt_in_vmx = raw->misc & MISC_INTEL_PT,
+		.xsave = xcr0_mask, .xcr0_mask = xcr0_mask, .mxcsr_mask = raw->mxcsr_mask,
+		.tsc_khz = raw->tsc_khz, .timer_ratio = 1,
+	};
+	if (!caps->vpid)
+		caps->proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
+	if (!caps->perf_global_ctrl) {
+		caps->exit &= ~VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL;
+		caps->entry &= ~VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL;
+	}
 	/* CPUID.15H:ECX gives the crystal in Hz, in 32 bits. */
-	caps->timer_ratio = 1;
 	while ((u64)caps->tsc_khz * 1000 / caps->timer_ratio > U32_MAX)
 		caps->timer_ratio *= 2;
 	return 0;
@@ -359,29 +295,6 @@ static u32 read_mxcsr_mask(void)
 	return image->mxcsr_mask ?: 0xffbf;
 }
 
-static void read_control_msrs(struct vmx_capability_msrs *raw)
-{
-	bool true_msrs;
-
-	rdmsrl(MSR_IA32_VMX_BASIC, raw->basic);
-	true_msrs = raw->basic & BASIC_TRUE_CONTROLS;
-	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_PINBASED_CTLS : MSR_IA32_VMX_PINBASED_CTLS, raw->pin);
-	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_PROCBASED_CTLS : MSR_IA32_VMX_PROCBASED_CTLS,
-	       raw->proc);
-	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_EXIT_CTLS : MSR_IA32_VMX_EXIT_CTLS, raw->exit);
-	rdmsrl(true_msrs ? MSR_IA32_VMX_TRUE_ENTRY_CTLS : MSR_IA32_VMX_ENTRY_CTLS, raw->entry);
-	rdmsrl(MSR_IA32_VMX_MISC, raw->misc);
-	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, raw->cr0_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, raw->cr0_fixed1);
-	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, raw->cr4_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, raw->cr4_fixed1);
-	/* These two exist only with what they describe (SDM 3D A.3.3, A.10). */
-	if (upper_32_bits(raw->proc) & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
-		rdmsrl(MSR_IA32_VMX_PROCBASED_CTLS2, raw->proc2);
-	if (upper_32_bits(raw->proc2) & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
-		rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, raw->ept_vpid);
-}
-
 /**
  * vmx_read_capability_msrs() - read the facts of the CPU this runs on
  * @raw: out
@@ -390,6 +303,7 @@ static void read_control_msrs(struct vmx_capability_msrs *raw)
  */
 void vmx_read_capability_msrs(struct vmx_capability_msrs *raw)
 {
+	u32 variant = 0;
 	u64 value;
 
 	memset(raw, 0, sizeof(*raw));
@@ -402,7 +316,25 @@ void vmx_read_capability_msrs(struct vmx_capability_msrs *raw)
 	raw->tsc_unstable = check_tsc_unstable();
 	raw->tsc_khz = tsc_khz;
 	raw->mxcsr_mask = read_mxcsr_mask();
-	read_control_msrs(raw);
+
+	rdmsrl(MSR_IA32_VMX_BASIC, raw->basic);
+	/* The four TRUE MSRs are in the order of the plain ones. */
+	if (raw->basic & BASIC_TRUE_CONTROLS)
+		variant = MSR_IA32_VMX_TRUE_PINBASED_CTLS - MSR_IA32_VMX_PINBASED_CTLS;
+	rdmsrl(MSR_IA32_VMX_PINBASED_CTLS + variant, raw->pin);
+	rdmsrl(MSR_IA32_VMX_PROCBASED_CTLS + variant, raw->proc);
+	rdmsrl(MSR_IA32_VMX_EXIT_CTLS + variant, raw->exit);
+	rdmsrl(MSR_IA32_VMX_ENTRY_CTLS + variant, raw->entry);
+	rdmsrl(MSR_IA32_VMX_MISC, raw->misc);
+	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, raw->cr0_fixed0);
+	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, raw->cr0_fixed1);
+	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, raw->cr4_fixed0);
+	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, raw->cr4_fixed1);
+	/* These two exist only with what they describe (SDM 3D A.3.3, A.10). */
+	if (upper_32_bits(raw->proc) & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
+		rdmsrl(MSR_IA32_VMX_PROCBASED_CTLS2, raw->proc2);
+	if (upper_32_bits(raw->proc2) & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
+		rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, raw->ept_vpid);
 
 	/* An emulator may have the control and lack the MSR. */
 	raw->perf_global_ctrl = !rdmsrl_safe(MSR_CORE_PERF_GLOBAL_CTRL, &value);

@@ -36,26 +36,10 @@
  * The TRUE variants are taken when bit 55 of @basic is set.
  */
 struct vmx_capability_msrs {
-	bool vmx;
-	bool fred;
-	bool tsc_unstable;
-	bool perf_global_ctrl;
-	u64 feature_control;
-	u64 basic;
-	u64 pin;
-	u64 proc;
-	u64 proc2;
-	u64 exit;
-	u64 entry;
-	u64 misc;
-	u64 ept_vpid;
-	u64 cr0_fixed0;
-	u64 cr0_fixed1;
-	u64 cr4_fixed0;
-	u64 cr4_fixed1;
-	u64 xcr0;
-	u32 tsc_khz;
-	u32 mxcsr_mask;
+	bool vmx, fred, tsc_unstable, perf_global_ctrl;
+	u64 feature_control, basic, pin, proc, proc2, exit, entry, misc, ept_vpid;
+	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1, xcr0;
+	u32 tsc_khz, mxcsr_mask;
 };
 
 /**
@@ -96,43 +80,24 @@ struct vmx_capability_msrs {
  *			which is the crystal of CPUID leaf 0x15: 1, 2 or 4
  */
 struct mvm_caps {
-	u32 vmcs_revision;
-	u32 vmcs_size;
-	u32 pin;
-	u32 proc;
-	u32 proc2;
-	u32 exit;
-	u32 entry;
-	u64 cr0_fixed0;
-	u64 cr4_fixed0;
-	u64 cr4_fixed1;
+	u32 vmcs_revision, vmcs_size;
+	u32 pin, proc, proc2, exit, entry;
+	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
 	bool preemption_timer;
 	u8 preemption_shift;
-	bool vpid;
-	bool invvpid_single;
-	bool invept_all;
-	bool ept_2m;
-	bool ept_1g;
-	bool ept_ad;
-	bool ept_exec_only;
-	bool rdtscp;
-	bool invpcid;
-	bool wbinvd_exit;
-	bool perf_global_ctrl;
-	bool pt_in_vmx;
+	bool vpid, invvpid_single, invept_all, ept_2m, ept_1g, ept_ad, ept_exec_only;
+	bool rdtscp, invpcid, wbinvd_exit, perf_global_ctrl, pt_in_vmx;
 	bool xsave;
 	u64 xcr0_mask;
-	u32 mxcsr_mask;
-	u32 tsc_khz;
-	u32 timer_ratio;
+	u32 mxcsr_mask, tsc_khz, timer_ratio;
 };
 
 /* This machine's; written once while the module loads. */
 extern struct mvm_caps mvm_caps;
 
 void vmx_read_capability_msrs(struct vmx_capability_msrs *raw);
-int mvm_caps_negotiate(const struct vmx_capability_msrs *raw,
-		       struct mvm_caps *caps, const char **why);
+int mvm_caps_negotiate(const struct vmx_capability_msrs *raw, struct mvm_caps *caps,
+		       const char **why);
 
 /* Frequency of the APIC timer before its divider, in Hz; fits 32 bits. */
 static inline u32 mvm_caps_timer_hz(const struct mvm_caps *caps)

@@ -23,15 +23,10 @@
 #include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
-#include <linux/mm.h>
 #include <linux/sort.h>
 #include <linux/string.h>
-#include <asm/apicdef.h>
-#include <asm/cpufeatures.h>
-#include <asm/fpu/types.h>
 #include <asm/msr-index.h>
 #include <asm/processor.h>
-#include <asm/processor-flags.h>
 #include "caps.h"
 #include "cpuid.h"
 
@@ -46,7 +41,6 @@
 #define F_FZRM		BIT(10)		/* 7.1 EAX: fast zero-length REP MOVSB */
 #define F_FSRS		BIT(11)		/* 7.1 EAX: fast short REP STOSB */
 #define F_FSRC		BIT(12)		/* 7.1 EAX: fast short REP CMPSB, SCASB */
-#define F_ARAT		BIT(2)		/* 6 EAX: the APIC timer never stops */
 #define F_INVARIANT_TSC	BIT(8)		/* 0x80000007 EDX */
 
 /**
@@ -54,136 +48,71 @@
  * @leaf:	CPUID leaf
  * @index:	sub-leaf
  * @reg:	result register
- * @host:	shown where the host has them
  * @always:	shown on every host: the module provides them
- * @avx:	part of @host that needs the AVX state component
- * @avx512:	part of @host that needs the AVX-512 components
+ * @host:	shown where the host has them
+ * @xsave:	likewise, and XSAVE works in the guest
+ * @avx:	likewise, and guests may enable the AVX state component
+ * @avx512:	likewise, and guests may enable the AVX-512 components
+ * @invpcid:	likewise, and INVPCID works in the guest
+ * @rdtscp:	likewise, and RDTSCP and RDPID work in the guest
  */
 struct feature_word {
-	u32 leaf;
-	u32 index;
+	u32 leaf, index;
 	enum mvm_cpuid_reg reg;
-	u32 host;
-	u32 always;
-	u32 avx;
-	u32 avx512;
+	u32 always, host, xsave, avx, avx512, invpcid, rdtscp;
 };
 
 static const struct feature_word feature_words[] = {
-	{
-		.leaf = 1, .reg = MVM_ECX,
-		.host = F(XMM3) | F(PCLMULQDQ) | F(SSSE3) | F(CX16) | F(PCID) |
-			F(XMM4_1) | F(XMM4_2) | F(MOVBE) | F(POPCNT) | F(AES) |
-			F(XSAVE) | F(RDRAND),
-		.always = F(X2APIC) | F(TSC_DEADLINE_TIMER) | F(HYPERVISOR),
-		.avx = F(AVX) | F(F16C) | F(FMA),
-	}, {
-		.leaf = 1, .reg = MVM_EDX,
-		.host = F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) |
-			F(PAE) | F(CX8) | F(SEP) | F(PGE) | F(CMOV) | F(PAT) |
-			F(PSE36) | F(CLFLUSH) | F(MMX) | F(FXSR) | F(XMM) |
-			F(XMM2) | F(SELFSNOOP),
-	}, {
-		.leaf = 6, .reg = MVM_EAX, .always = F_ARAT,
-	}, {
-		.leaf = 7, .reg = MVM_EBX,
-		.host = F(FSGSBASE) | F(BMI1) | F(FDP_EXCPTN_ONLY) | F(SMEP) |
-			F(BMI2) | F(ERMS) | F(INVPCID) | F(ZERO_FCS_FDS) |
-			F(RDSEED) | F(ADX) | F(SMAP) | F(CLFLUSHOPT) | F(CLWB) |
-			F(SHA_NI),
-		.always = F(TSC_ADJUST),
-		.avx = F(AVX2),
-		.avx512 = F(AVX512F) | F(AVX512DQ) | F(AVX512IFMA) |
-			  F(AVX512PF) | F(AVX512ER) | F(AVX512CD) |
-			  F(AVX512BW) | F(AVX512VL),
-	}, {
-		.leaf = 7, .reg = MVM_ECX,
-		.host = F(UMIP) | F(GFNI) | F(RDPID) | F(CLDEMOTE) |
-			F(MOVDIRI) | F(MOVDIR64B),
-		.avx = F(VAES) | F(VPCLMULQDQ),
-		.avx512 = F(AVX512VBMI) | F(AVX512_VBMI2) | F(AVX512_VNNI) |
-			  F(AVX512_BITALG) | F(AVX512_VPOPCNTDQ),
-	}, {
-		.leaf = 7, .reg = MVM_EDX,
-		.host = F(FSRM) | F(MD_CLEAR) | F(SERIALIZE),
-		.avx512 = F(AVX512_4VNNIW) | F(AVX512_4FMAPS) |
-			  F(AVX512_VP2INTERSECT) | F(AVX512_FP16),
-	}, {
-		.leaf = 7, .index = 1, .reg = MVM_EAX,
-		.host = F_FZRM | F_FSRS | F_FSRC,
-		.avx = F(AVX_VNNI),
-		.avx512 = F(AVX512_BF16),
-	}, {
-		.leaf = 0xd, .index = 1, .reg = MVM_EAX,
-		.host = F(XSAVEOPT) | F(XGETBV1),
-	}, {
-		.leaf = 0x80000001, .reg = MVM_ECX,
-		.host = F(LAHF_LM) | F(ABM) | F(3DNOWPREFETCH),
-	}, {
-		.leaf = 0x80000001, .reg = MVM_EDX,
-		.host = F(SYSCALL) | F(NX) | F(GBPAGES) | F(RDTSCP) | F(LM),
-	}, {
-		.leaf = 0x80000007, .reg = MVM_EDX, .host = F_INVARIANT_TSC,
-	},
-};
-
-/*
- * Registers that are no features: SET may put there what it likes.  Everywhere
- * else it may only take bits away.
- */
-static const struct {
-	u32 first, last;
-	u32 regs;		/* mask of BIT(enum mvm_cpuid_reg) */
-} free_registers[] = {
-	{ 0, 0, 0xf },				/* maximum, vendor */
-	{ 1, 1, BIT(MVM_EAX) | BIT(MVM_EBX) }, /* model; CLFLUSH size */
-	{ 2, 4, 0xf },				/* caches, serial number */
-	{ 0xb, 0xb, 0xf },			/* topology */
-	{ 0xd, 0xd, BIT(MVM_EBX) | BIT(MVM_ECX) }, /* computed below */
-	{ 0x15, 0x16, 0xf },			/* frequencies */
-	{ 0x1f, 0x1f, 0xf },			/* topology */
-	{ 0x40000000, 0x4fffffff, 0xf },	/* hypervisor */
-	{ 0x80000000, 0x80000000, 0xf },	/* maximum */
-	{ 0x80000002, 0x80000006, 0xf },	/* brand, caches */
-	{ 0x80000008, 0x80000008, BIT(MVM_EAX) }, /* checked below */
+	{ 1, 0, MVM_ECX, .always = F(X2APIC) | F(TSC_DEADLINE_TIMER) | F(HYPERVISOR),
+	  .host = F(XMM3) | F(PCLMULQDQ) | F(SSSE3) | F(CX16) | F(PCID) | F(XMM4_1) | F(XMM4_2) |
+		  F(MOVBE) | F(POPCNT) | F(AES) | F(RDRAND),
+	  .xsave = F(XSAVE), .avx = F(AVX) | F(F16C) | F(FMA) },
+	{ 1, 0, MVM_EDX,
+	  .host = F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) | F(CX8) | F(SEP) |
+		  F(PGE) | F(CMOV) | F(PAT) | F(PSE36) | F(CLFLUSH) | F(MMX) | F(FXSR) | F(XMM) |
+		  F(XMM2) | F(SELFSNOOP) },
+	{ 6, 0, MVM_EAX, .always = F(ARAT) },	/* the APIC timer never stops */
+	{ 7, 0, MVM_EBX, .always = F(TSC_ADJUST),
+	  .host = F(FSGSBASE) | F(BMI1) | F(FDP_EXCPTN_ONLY) | F(SMEP) | F(BMI2) | F(ERMS) |
+		  F(ZERO_FCS_FDS) | F(RDSEED) | F(ADX) | F(SMAP) | F(CLFLUSHOPT) | F(CLWB) |
+		  F(SHA_NI),
+	  .avx = F(AVX2), .invpcid = F(INVPCID),
+	  .avx512 = F(AVX512F) | F(AVX512DQ) | F(AVX512IFMA) | F(AVX512PF) | F(AVX512ER) |
+		    F(AVX512CD) | F(AVX512BW) | F(AVX512VL) },
+	{ 7, 0, MVM_ECX, .host = F(UMIP) | F(GFNI) | F(CLDEMOTE) | F(MOVDIRI) | F(MOVDIR64B),
+	  .avx = F(VAES) | F(VPCLMULQDQ), .rdtscp = F(RDPID),
+	  .avx512 = F(AVX512VBMI) | F(AVX512_VBMI2) | F(AVX512_VNNI) | F(AVX512_BITALG) |
+		    F(AVX512_VPOPCNTDQ) },
+	{ 7, 0, MVM_EDX, .host = F(FSRM) | F(MD_CLEAR) | F(SERIALIZE),
+	  .avx512 = F(AVX512_4VNNIW) | F(AVX512_4FMAPS) | F(AVX512_VP2INTERSECT) | F(AVX512_FP16) },
+	{ 7, 1, MVM_EAX, .host = F_FZRM | F_FSRS | F_FSRC,
+	  .avx = F(AVX_VNNI), .avx512 = F(AVX512_BF16) },
+	{ 0xd, 1, MVM_EAX, .host = F(XSAVEOPT) | F(XGETBV1) },
+	{ 0x80000001, 0, MVM_ECX, .host = F(LAHF_LM) | F(ABM) | F(3DNOWPREFETCH) },
+	{ 0x80000001, 0, MVM_EDX, .host = F(SYSCALL) | F(NX) | F(GBPAGES) | F(LM),
+	  .rdtscp = F(RDTSCP) },
+	{ 0x80000007, 0, MVM_EDX, .host = F_INVARIANT_TSC },
 };
 
 static_assert(MVM_CPUID_MAX < CPUID_ABSENT);
 
-static const struct mvm_cpuid_entry zero_entry;
+/* What is not in a table reads as zeros. */
+static const struct mvm_cpuid_entry absent;
 
-static u32 *entry_reg(struct mvm_cpuid_entry *entry, enum mvm_cpuid_reg reg)
+#define for_each_entry(entry, table)	\
+	for ((entry) = (table)->entries; (entry) < (table)->entries + (table)->count; (entry)++)
+
+static const struct mvm_cpuid_entry *find_entry(const struct mvm_cpuid_table *table, u32 leaf,
+						u32 index)
 {
-	u32 *const regs[] = { &entry->eax, &entry->ebx, &entry->ecx, &entry->edx };
+	const struct mvm_cpuid_entry *entry;
 
-	return regs[reg];
-}
-
-static u32 get_reg(const struct mvm_cpuid_entry *entry, enum mvm_cpuid_reg reg)
-{
-	return *entry_reg((struct mvm_cpuid_entry *)entry, reg);
-}
-
-static const struct mvm_cpuid_entry *
-find_entry(const struct mvm_cpuid_table *table, u32 leaf, u32 index)
-{
-	u32 i;
-
-	for (i = 0; i < table->count; i++) {
-		const struct mvm_cpuid_entry *entry = &table->entries[i];
-
+	for_each_entry(entry, table) {
 		if (entry->function == leaf &&
 		    (!(entry->flags & MVM_CPUID_INDEXED) || entry->index == index))
 			return entry;
 	}
-	return NULL;
-}
-
-static u32 max_extended(const struct mvm_cpuid_table *table)
-{
-	const struct mvm_cpuid_entry *entry = find_entry(table, 0x80000000, 0);
-
-	return entry ? entry->eax : 0;
+	return &absent;
 }
 
 /**
@@ -194,17 +123,15 @@ static u32 max_extended(const struct mvm_cpuid_table *table)
  *
  * Never NULL.
  */
-const struct mvm_cpuid_entry *
-mvm_cpuid_lookup_slow(const struct mvm_cpuid_table *table, u32 leaf, u32 index)
+const struct mvm_cpuid_entry *mvm_cpuid_lookup_slow(const struct mvm_cpuid_table *table, u32 leaf,
+						    u32 index)
 {
 	const struct mvm_cpuid_entry *entry = find_entry(table, leaf, index);
 
-	if (entry)
+	if (entry != &absent || leaf >> 28 == MVM_CPUID_BASE >> 28 || leaf <= table->max_basic ||
+	    (leaf >= 0x80000000 && leaf <= find_entry(table, 0x80000000, 0)->eax))
 		return entry;
-	if (leaf >> 28 == MVM_CPUID_BASE >> 28 || leaf <= table->max_basic ||
-	    (leaf >= 0x80000000 && leaf <= max_extended(table)))
-		return &zero_entry;
-	return find_entry(table, table->max_basic, index) ?: &zero_entry;
+	return find_entry(table, table->max_basic, index);
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -213,27 +140,23 @@ static int compare_entries(const void *a, const void *b)
 
 	if (x->function != y->function)
 		return x->function < y->function ? -1 : 1;
-	if (x->index != y->index)
-		return x->index < y->index ? -1 : 1;
-	return 0;
+	return x->index < y->index ? -1 : x->index > y->index;
 }
 
 /* Sort the entries and fill in the index in front of them. */
 static void build_index(struct mvm_cpuid_table *table)
 {
-	const struct mvm_cpuid_entry *zero;
 	u32 i;
 
 	sort(table->entries, table->count, sizeof(table->entries[0]), compare_entries, NULL);
 	memset(table->first, CPUID_ABSENT, sizeof(table->first));
 	for (i = table->count; i-- > 0; ) {
-		u32 low = table->entries[i].function & 0x3fffffff;
+		u32 leaf = table->entries[i].function, low = leaf & 0x3fffffff;
 
 		if (low < CPUID_RANGE_LEAVES)
-			table->first[table->entries[i].function >> 30][low] = i;
+			table->first[leaf >> 30][low] = i;
 	}
-	zero = find_entry(table, 0, 0);
-	table->max_basic = zero ? zero->eax : 0;
+	table->max_basic = find_entry(table, 0, 0)->eax;
 }
 
 /* Building the supported table. */
@@ -241,83 +164,68 @@ struct builder {
 	struct mvm_cpuid_table *out;
 	mvm_cpuid_reader read;
 	const struct mvm_caps *caps;
-	u32 max_basic, max_extended;	/* the host's */
 };
 
-static void read_host(struct builder *b, u32 leaf, u32 index, u32 regs[4])
+/* Leaves above the host's maximum repeat another one, so they are not read. */
+static void read_host(const struct builder *b, u32 leaf, u32 index, u32 regs[4])
 {
-	if (leaf > (leaf & 0x80000000 ? b->max_extended : b->max_basic))
+	b->read(leaf & 0x80000000, 0, regs);
+	if (leaf > regs[0])
 		memset(regs, 0, 4 * sizeof(u32));
 	else
 		b->read(leaf, index, regs);
 }
 
-/* An entry without sub-leaves. */
-#define ALONE	U32_MAX
-
-static void add(struct builder *b, u32 leaf, u32 index, u32 eax, u32 ebx, u32 ecx, u32 edx)
+/* Add a leaf: what is given here, except for registers that show features. */
+static void add(const struct builder *b, u32 leaf, u32 index, u32 eax, u32 ebx, u32 ecx, u32 edx)
 {
+	const struct mvm_caps *caps = b->caps;
+	bool indexed = leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd;
+	u32 regs[] = { eax, ebx, ecx, edx }, host[4], i;
+
+	read_host(b, leaf, index, host);
+	for (i = 0; i < ARRAY_SIZE(feature_words); i++) {
+		const struct feature_word *word = &feature_words[i];
+		u32 mask = word->host |
+			   (caps->xsave ? word->xsave : 0) |
+			   (caps->xcr0_mask & XFEATURE_MASK_YMM ? word->avx : 0) |
+			   (caps->xcr0_mask & XFEATURE_MASK_AVX512 ? word->avx512 : 0) |
+			   (caps->invpcid ? word->invpcid : 0) |
+			   (caps->rdtscp ? word->rdtscp : 0);
+
+		if (word->leaf == leaf && word->index == index)
+			regs[word->reg] = (host[word->reg] & mask) | word->always;
+	}
 	b->out->entries[b->out->count++] = (struct mvm_cpuid_entry){
-		.function = leaf,
-		.index = index == ALONE ? 0 : index,
-		.flags = index == ALONE ? 0 : MVM_CPUID_INDEXED,
-		.eax = eax, .ebx = ebx, .ecx = ecx, .edx = edx,
+		.function = leaf, .index = index, .flags = indexed ? MVM_CPUID_INDEXED : 0,
+		.eax = regs[MVM_EAX], .ebx = regs[MVM_EBX],
+		.ecx = regs[MVM_ECX], .edx = regs[MVM_EDX],
 	};
 }
 
-static void add_host(struct builder *b, u32 leaf)
+static void add_leaves(const struct builder *b)
 {
-	u32 regs[4];
+	static const u32 as_the_host[] = { 2, 0x80000002, 0x80000003, 0x80000004 };
+	const struct mvm_caps *caps = b->caps;
+	u32 mhz = DIV_ROUND_CLOSEST(caps->tsc_khz, 1000), regs[4], i;
+	u64 mask = caps->xcr0_mask;
 
-	read_host(b, leaf, 0, regs);
-	add(b, leaf, ALONE, regs[0], regs[1], regs[2], regs[3]);
-}
-
-/* Deterministic cache parameters, nothing shared between cores (SDM 2A). */
-static void add_caches(struct builder *b)
-{
-	u32 regs[4], i;
-
+	read_host(b, 0, 0, regs);
+	add(b, 0, 0, MAX_BASIC, regs[1], regs[2], regs[3]);
+	read_host(b, 1, 0, regs);
+	add(b, 1, 0, regs[0], regs[1] & 0xff00, 0, 0);
+	for (i = 0; i < ARRAY_SIZE(as_the_host); i++) {
+		read_host(b, as_the_host[i], 0, regs);
+		add(b, as_the_host[i], 0, regs[0], regs[1], regs[2], regs[3]);
+	}
+	/* Deterministic cache parameters, nothing shared between cores (SDM 2A). */
 	for (i = 0; i < 8; i++) {
 		read_host(b, 4, i, regs);
 		if (!(regs[0] & 0x1f))
 			break;
 		add(b, 4, i, regs[0] & 0x3fff, regs[1], regs[2], regs[3]);
 	}
-}
-
-/* XSAVE components; sizes and offsets are the CPU's. */
-static void add_xsave(struct builder *b)
-{
-	u64 mask = b->caps->xcr0_mask;
-	u32 regs[4], i;
-
-	if (!b->caps->xsave)
-		return;
-	add(b, 0xd, 0, lower_32_bits(mask), 0, 0, upper_32_bits(mask));
-	add(b, 0xd, 1, 0, 0, 0, 0);
-	for (i = 2; i < 63; i++) {
-		if (!(mask & BIT_ULL(i)))
-			continue;
-		read_host(b, 0xd, i, regs);
-		add(b, 0xd, i, regs[0], regs[1], 0, 0);
-	}
-}
-
-/* Every leaf, with the feature registers still empty. */
-static void add_leaves(struct builder *b)
-{
-	const struct mvm_caps *caps = b->caps;
-	u32 mhz = DIV_ROUND_CLOSEST(caps->tsc_khz, 1000);
-	u32 regs[4], leaf;
-
-	read_host(b, 0, 0, regs);
-	add(b, 0, ALONE, MAX_BASIC, regs[1], regs[2], regs[3]);
-	read_host(b, 1, 0, regs);
-	add(b, 1, ALONE, regs[0], regs[1] & 0xff00, 0, 0);
-	add_host(b, 2);
-	add_caches(b);
-	add(b, 6, ALONE, 0, 0, 0, 0);
+	add(b, 6, 0, 0, 0, 0, 0);
 	read_host(b, 7, 0, regs);
 	add(b, 7, 0, min(regs[0], 1U), 0, 0, 0);
 	add(b, 7, 1, 0, 0, 0, 0);
@@ -325,51 +233,33 @@ static void add_leaves(struct builder *b)
 	add(b, 0xb, 0, 0, 1, 0x100, 0);
 	add(b, 0xb, 1, 0, 1, 0x201, 0);
 	add(b, 0xb, 2, 0, 0, 2, 0);
-	add_xsave(b);
+	/* XSAVE components; sizes and offsets are the CPU's. */
+	if (caps->xsave) {
+		add(b, 0xd, 0, lower_32_bits(mask), 0, 0, upper_32_bits(mask));
+		add(b, 0xd, 1, 0, 0, 0, 0);
+	}
+	for (i = 2; i < 63; i++) {
+		read_host(b, 0xd, i, regs);
+		if (caps->xsave && mask & BIT_ULL(i))
+			add(b, 0xd, i, regs[0], regs[1], 0, 0);
+	}
 	/* TSC = crystal * EBX / EAX, so guests need not measure it. */
-	add(b, 0x15, ALONE, 1, caps->timer_ratio, mvm_caps_timer_hz(caps), 0);
-	add(b, 0x16, ALONE, mhz, mhz, 100, 0);
+	add(b, 0x15, 0, 1, caps->timer_ratio, mvm_caps_timer_hz(caps), 0);
+	add(b, 0x16, 0, mhz, mhz, 100, 0);
 
 	memcpy(regs, MVM_CPUID_SIGNATURE, 12);
-	add(b, MVM_CPUID_BASE, ALONE, MAX_HYPERVISOR, regs[0], regs[1], regs[2]);
-	add(b, MVM_CPUID_FEATURES, ALONE, 0, 0, 0, 0);
-	add(b, MVM_CPUID_TIMING, ALONE, caps->tsc_khz, caps->tsc_khz / caps->timer_ratio, 0, 0);
+	add(b, MVM_CPUID_BASE, 0, MAX_HYPERVISOR, regs[0], regs[1], regs[2]);
+	add(b, MVM_CPUID_FEATURES, 0, 0, 0, 0, 0);
+	add(b, MVM_CPUID_TIMING, 0, caps->tsc_khz, caps->tsc_khz / caps->timer_ratio, 0, 0);
 
-	add(b, 0x80000000, ALONE, MAX_EXTENDED, 0, 0, 0);
-	add(b, 0x80000001, ALONE, 0, 0, 0, 0);
-	for (leaf = 0x80000002; leaf <= 0x80000004; leaf++)
-		add_host(b, leaf);
+	add(b, 0x80000000, 0, MAX_EXTENDED, 0, 0, 0);
+	add(b, 0x80000001, 0, 0, 0, 0, 0);
 	read_host(b, 0x80000006, 0, regs);
-	add(b, 0x80000006, ALONE, 0, 0, regs[2], 0);
-	add(b, 0x80000007, ALONE, 0, 0, 0, 0);
+	add(b, 0x80000006, 0, 0, 0, regs[2], 0);
+	add(b, 0x80000007, 0, 0, 0, 0, 0);
 	/* EPT with four levels and paging without LA57: 48 bits of each. */
 	read_host(b, 0x80000008, 0, regs);
-	add(b, 0x80000008, ALONE, clamp(regs[0] & 0xff, 36U, 48U) | 48 << 8, 0, 0, 0);
-}
-
-static u32 supported_features(struct builder *b, const struct feature_word *word)
-{
-	const struct mvm_caps *caps = b->caps;
-	u32 mask = word->host;
-	u32 regs[4];
-
-	if (caps->xcr0_mask & XFEATURE_MASK_YMM)
-		mask |= word->avx;
-	if (caps->xcr0_mask & XFEATURE_MASK_AVX512)
-		mask |= word->avx512;
-
-	/* These fault in the guest unless a VMX control lets them work. */
-	if (word->leaf == 1 && word->reg == MVM_ECX && !caps->xsave)
-		mask &= ~F(XSAVE);
-	if (word->leaf == 7 && word->reg == MVM_EBX && !caps->invpcid)
-		mask &= ~F(INVPCID);
-	if (word->leaf == 7 && word->reg == MVM_ECX && !caps->rdtscp)
-		mask &= ~F(RDPID);
-	if (word->leaf == 0x80000001 && word->reg == MVM_EDX && !caps->rdtscp)
-		mask &= ~F(RDTSCP);
-
-	read_host(b, word->leaf, word->index, regs);
-	return (regs[word->reg] & mask) | word->always;
+	add(b, 0x80000008, 0, clamp(regs[0] & 0xff, 36U, 48U) | 48 << 8, 0, 0, 0);
 }
 
 /**
@@ -383,27 +273,10 @@ static u32 supported_features(struct builder *b, const struct feature_word *word
 void mvm_cpuid_supported(struct mvm_cpuid_table *out, mvm_cpuid_reader read,
 			 const struct mvm_caps *caps)
 {
-	struct builder b = { .out = out, .read = read, .caps = caps };
-	u32 regs[4];
-	u32 i, j;
+	const struct builder b = { .out = out, .read = read, .caps = caps };
 
 	memset(out, 0, sizeof(*out));
-	read(0, 0, regs);
-	b.max_basic = regs[0];
-	read(0x80000000, 0, regs);
-	b.max_extended = regs[0];
-
 	add_leaves(&b);
-	for (i = 0; i < ARRAY_SIZE(feature_words); i++) {
-		const struct feature_word *word = &feature_words[i];
-
-		for (j = 0; j < out->count; j++) {
-			struct mvm_cpuid_entry *entry = &out->entries[j];
-
-			if (entry->function == word->leaf && entry->index == word->index)
-				*entry_reg(entry, word->reg) = supported_features(&b, word);
-		}
-	}
 	build_index(out);
 	/* The state after power-up: x87 alone. */
 	mvm_cpuid_refresh(out, 0, XFEATURE_MASK_FP, 0, 0);
@@ -420,55 +293,55 @@ void mvm_cpuid_read_host(u32 leaf, u32 index, u32 regs[4])
 	cpuid_count(leaf, index, &regs[0], &regs[1], &regs[2], &regs[3]);
 }
 
-/* Bits of @entry's register @reg that SET may set. */
-static u32 settable(const struct mvm_cpuid_entry *entry, const struct mvm_cpuid_entry *supported,
-		    enum mvm_cpuid_reg reg)
-{
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(free_registers); i++) {
-		if (entry->function >= free_registers[i].first &&
-		    entry->function <= free_registers[i].last &&
-		    free_registers[i].regs & BIT(reg) && (entry->function != 0xd || !entry->index))
-			return U32_MAX;
-	}
-	/* The two that follow the vCPU's state whatever is written here. */
-	i = 0;
-	if (entry->function == 1 && reg == MVM_ECX)
-		i = F(OSXSAVE);
-	if (entry->function == 1 && reg == MVM_EDX)
-		i = F(APIC);
-	return i | (supported ? get_reg(supported, reg) : 0);
-}
-
+/*
+ * May SET put this in?  Registers that are no features take what user space
+ * likes; everywhere else bits may only be taken away.
+ */
 static bool entry_ok(const struct mvm_cpuid_entry *entry, const struct mvm_cpuid_table *supported)
 {
-	const struct mvm_cpuid_entry *known;
-	enum mvm_cpuid_reg reg;
+	const struct mvm_cpuid_entry *known = find_entry(supported, entry->function, entry->index);
+	struct mvm_cpuid_entry allowed = *known;
 
 	if (entry->flags & ~MVM_CPUID_INDEXED || entry->reserved)
 		return false;
-	known = find_entry(supported, entry->function, entry->index);
 	/* A leaf of features with sub-leaves has them, one without has not. */
-	if (known && known->flags != entry->flags)
+	if (known != &absent && known->flags != entry->flags)
 		return false;
-	for (reg = MVM_EAX; reg <= MVM_EDX; reg++) {
-		if (get_reg(entry, reg) & ~settable(entry, known, reg))
-			return false;
-	}
-	/* Where the CPU puts a state component is not for us to say. */
-	if (entry->function == 0xd && entry->index >= 2)
-		return known && entry->eax == known->eax &&
-		       entry->ebx == known->ebx && entry->ecx == known->ecx;
-	if (entry->function == 0x80000008)
-		return (entry->eax & 0xff) <= (known->eax & 0xff);
-	return true;
-}
 
-static bool same_answer(const struct mvm_cpuid_entry *a, const struct mvm_cpuid_entry *b)
-{
-	return a->function == b->function &&
-	       (!(a->flags & b->flags & MVM_CPUID_INDEXED) || a->index == b->index);
+	switch (entry->function) {
+	case 0:					/* maximum, vendor */
+	case 2 ... 4:				/* caches, serial number */
+	case 0xb:				/* topology */
+	case 0x15 ... 0x16:			/* frequencies */
+	case 0x1f:				/* topology */
+	case 0x40000000 ... 0x4fffffff:		/* hypervisor */
+	case 0x80000000:			/* maximum */
+	case 0x80000002 ... 0x80000006:		/* brand, caches */
+		return true;
+	case 1:					/* model; CLFLUSH size */
+		allowed.eax = allowed.ebx = U32_MAX;
+		/* These two follow the vCPU's state whatever is written here. */
+		allowed.ecx |= F(OSXSAVE);
+		allowed.edx |= F(APIC);
+		break;
+	case 0xd:
+		/* mvm_cpuid_refresh() computes the sizes in sub-leaf 0. */
+		if (!entry->index)
+			allowed.ebx = allowed.ecx = U32_MAX;
+		/* Where the CPU puts a state component is not for us to say. */
+		if (entry->index >= 2 &&
+		    (known == &absent || entry->eax != known->eax || entry->ebx != known->ebx ||
+		     entry->ecx != known->ecx))
+			return false;
+		break;
+	case 0x80000008:			/* width of addresses */
+		if ((entry->eax & 0xff) > (known->eax & 0xff))
+			return false;
+		allowed.eax = U32_MAX;
+		break;
+	}
+	return !(entry->eax & ~allowed.eax || entry->ebx & ~allowed.ebx ||
+		 entry->ecx & ~allowed.ecx || entry->edx & ~allowed.edx);
 }
 
 /**
@@ -485,15 +358,16 @@ static bool same_answer(const struct mvm_cpuid_entry *a, const struct mvm_cpuid_
 int mvm_cpuid_set(struct mvm_cpuid_table *table, const struct mvm_cpuid_table *supported,
 		  const struct mvm_cpuid_entry *entries, u32 count)
 {
-	u32 i, j;
+	const struct mvm_cpuid_entry *a, *b;
 
 	if (count > MVM_CPUID_MAX)
 		return -EINVAL;
-	for (i = 0; i < count; i++) {
-		if (!entry_ok(&entries[i], supported))
+	for (a = entries; a < entries + count; a++) {
+		if (!entry_ok(a, supported))
 			return -EINVAL;
-		for (j = 0; j < i; j++) {
-			if (same_answer(&entries[i], &entries[j]))
+		for (b = entries; b < a; b++) {
+			if (a->function == b->function &&
+			    (!(a->flags & b->flags & MVM_CPUID_INDEXED) || a->index == b->index))
 				return -EINVAL;
 		}
 	}
@@ -515,33 +389,23 @@ int mvm_cpuid_set(struct mvm_cpuid_table *table, const struct mvm_cpuid_table *s
  *
  * Called by the vCPU's runner whenever one of them has changed.
  */
-void mvm_cpuid_refresh(struct mvm_cpuid_table *table, u64 cr4, u64 xcr0, u64 apic_base, u32 apic_id)
+void mvm_cpuid_refresh(struct mvm_cpuid_table *table, u64 cr4, u64 xcr0, u64 apic_base,
+		       u32 apic_id)
 {
-	u32 i;
+	u32 osxsave = cr4 & X86_CR4_OSXSAVE ? F(OSXSAVE) : 0;
+	u32 apic = apic_base & MSR_IA32_APICBASE_ENABLE ? F(APIC) : 0;
+	struct mvm_cpuid_entry *entry;
 
-	for (i = 0; i < table->count; i++) {
-		struct mvm_cpuid_entry *entry = &table->entries[i];
-
-		switch (entry->function) {
-		case 1:
+	for_each_entry(entry, table) {
+		if (entry->function == 1) {
 			entry->ebx = (entry->ebx & 0xffffff) | apic_id << 24;
-			entry->ecx &= ~F(OSXSAVE);
-			if (cr4 & X86_CR4_OSXSAVE)
-				entry->ecx |= F(OSXSAVE);
-			entry->edx &= ~F(APIC);
-			if (apic_base & MSR_IA32_APICBASE_ENABLE)
-				entry->edx |= F(APIC);
-			break;
-		case 0xb:
-		case 0x1f:
+			entry->ecx = (entry->ecx & ~F(OSXSAVE)) | osxsave;
+			entry->edx = (entry->edx & ~F(APIC)) | apic;
+		} else if (entry->function == 0xb || entry->function == 0x1f) {
 			entry->edx = apic_id;
-			break;
-		case 0xd:
-			if (entry->index)
-				break;
+		} else if (entry->function == 0xd && !entry->index) {
 			entry->ebx = mvm_cpuid_xsave_size(table, xcr0);
 			entry->ecx = mvm_cpuid_xsave_size(table, entry->eax);
-			break;
 		}
 	}
 }
@@ -554,33 +418,13 @@ void mvm_cpuid_refresh(struct mvm_cpuid_table *table, u64 cr4, u64 xcr0, u64 api
  * @reg: result register
  * @bit: number of the bit in it
  */
-bool mvm_cpuid_has(const struct mvm_cpuid_table *table, u32 leaf, u32 index,
-		   enum mvm_cpuid_reg reg, unsigned int bit)
+bool mvm_cpuid_has(const struct mvm_cpuid_table *table, u32 leaf, u32 index, enum mvm_cpuid_reg reg,
+		   unsigned int bit)
 {
 	const struct mvm_cpuid_entry *entry = find_entry(table, leaf, index);
+	const u32 regs[] = { entry->eax, entry->ebx, entry->ecx, entry->edx };
 
-	return entry && get_reg(entry, reg) & BIT(bit);
-}
-
-/* Bits of a register that exist when CPUID shows a feature. */
-struct feature_bits {
-	u64 bits;
-	u32 leaf;
-	enum mvm_cpuid_reg reg;
-	u32 feature;		/* X86_FEATURE_*, modulo 32 the bit of @reg */
-};
-
-static u64 allowed_bits(const struct mvm_cpuid_table *table,
-			const struct feature_bits *list, u32 count)
-{
-	u64 bits = 0;
-	u32 i;
-
-	for (i = 0; i < count; i++) {
-		if (mvm_cpuid_has(table, list[i].leaf, 0, list[i].reg, list[i].feature & 31))
-			bits |= list[i].bits;
-	}
-	return bits;
+	return regs[reg] & BIT(bit);
 }
 
 /**
@@ -592,24 +436,20 @@ static u64 allowed_bits(const struct mvm_cpuid_table *table,
  */
 u64 mvm_cpuid_cr4_allowed(const struct mvm_cpuid_table *table)
 {
-	static const struct feature_bits list[] = {
-		{ X86_CR4_VME | X86_CR4_PVI, 1, MVM_EDX, X86_FEATURE_VME },
-		{ X86_CR4_TSD, 1, MVM_EDX, X86_FEATURE_TSC },
-		{ X86_CR4_DE, 1, MVM_EDX, X86_FEATURE_DE },
-		{ X86_CR4_PSE, 1, MVM_EDX, X86_FEATURE_PSE },
-		{ X86_CR4_PAE, 1, MVM_EDX, X86_FEATURE_PAE },
-		{ X86_CR4_PGE, 1, MVM_EDX, X86_FEATURE_PGE },
-		{ X86_CR4_OSFXSR, 1, MVM_EDX, X86_FEATURE_FXSR },
-		{ X86_CR4_OSXMMEXCPT, 1, MVM_EDX, X86_FEATURE_XMM },
-		{ X86_CR4_PCIDE, 1, MVM_ECX, X86_FEATURE_PCID },
-		{ X86_CR4_OSXSAVE, 1, MVM_ECX, X86_FEATURE_XSAVE },
-		{ X86_CR4_FSGSBASE, 7, MVM_EBX, X86_FEATURE_FSGSBASE },
-		{ X86_CR4_SMEP, 7, MVM_EBX, X86_FEATURE_SMEP },
-		{ X86_CR4_SMAP, 7, MVM_EBX, X86_FEATURE_SMAP },
-		{ X86_CR4_UMIP, 7, MVM_ECX, X86_FEATURE_UMIP },
-	};
+	const struct mvm_cpuid_entry *l1 = find_entry(table, 1, 0);
+	const struct mvm_cpuid_entry *l7 = find_entry(table, 7, 0);
 
-	return X86_CR4_MCE | X86_CR4_PCE | allowed_bits(table, list, ARRAY_SIZE(list));
+	return X86_CR4_MCE | X86_CR4_PCE |
+	       (l1->edx & F(VME) ? X86_CR4_VME | X86_CR4_PVI : 0) |
+	       (l1->edx & F(TSC) ? X86_CR4_TSD : 0) | (l1->edx & F(DE) ? X86_CR4_DE : 0) |
+	       (l1->edx & F(PSE) ? X86_CR4_PSE : 0) | (l1->edx & F(PAE) ? X86_CR4_PAE : 0) |
+	       (l1->edx & F(PGE) ? X86_CR4_PGE : 0) | (l1->edx & F(FXSR) ? X86_CR4_OSFXSR : 0) |
+	       (l1->edx & F(XMM) ? X86_CR4_OSXMMEXCPT : 0) |
+	       (l1->ecx & F(PCID) ? X86_CR4_PCIDE : 0) |
+	       (l1->ecx & F(XSAVE) ? X86_CR4_OSXSAVE : 0) |
+	       (l7->ebx & F(FSGSBASE) ? X86_CR4_FSGSBASE : 0) |
+	       (l7->ebx & F(SMEP) ? X86_CR4_SMEP : 0) | (l7->ebx & F(SMAP) ? X86_CR4_SMAP : 0) |
+	       (l7->ecx & F(UMIP) ? X86_CR4_UMIP : 0);
 }
 
 /**
@@ -619,13 +459,10 @@ u64 mvm_cpuid_cr4_allowed(const struct mvm_cpuid_table *table)
  */
 u64 mvm_cpuid_efer_allowed(const struct mvm_cpuid_table *table)
 {
-	static const struct feature_bits list[] = {
-		{ EFER_SCE, 0x80000001, MVM_EDX, X86_FEATURE_SYSCALL },
-		{ EFER_LME | EFER_LMA, 0x80000001, MVM_EDX, X86_FEATURE_LM },
-		{ EFER_NX, 0x80000001, MVM_EDX, X86_FEATURE_NX },
-	};
+	u32 edx = find_entry(table, 0x80000001, 0)->edx;
 
-	return allowed_bits(table, list, ARRAY_SIZE(list));
+	return (edx & F(SYSCALL) ? EFER_SCE : 0) | (edx & F(LM) ? EFER_LME | EFER_LMA : 0) |
+	       (edx & F(NX) ? EFER_NX : 0);
 }
 
 /**
@@ -638,7 +475,7 @@ bool mvm_cpuid_xcr0_valid(const struct mvm_cpuid_table *table, u64 xcr0)
 	const struct mvm_cpuid_entry *entry = find_entry(table, 0xd, 0);
 	u64 avx512 = xcr0 & XFEATURE_MASK_AVX512;
 
-	if (!entry || !(xcr0 & XFEATURE_MASK_FP) || xcr0 & ~(entry->eax | (u64)entry->edx << 32))
+	if (!(xcr0 & XFEATURE_MASK_FP) || xcr0 & ~(entry->eax | (u64)entry->edx << 32))
 		return false;
 	if (xcr0 & XFEATURE_MASK_YMM && !(xcr0 & XFEATURE_MASK_SSE))
 		return false;
@@ -651,10 +488,8 @@ bool mvm_cpuid_xcr0_valid(const struct mvm_cpuid_table *table, u64 xcr0)
  */
 unsigned int mvm_cpuid_phys_bits(const struct mvm_cpuid_table *table)
 {
-	const struct mvm_cpuid_entry *entry = find_entry(table, 0x80000008, 0);
-	u32 bits = entry ? entry->eax & 0xff : 0;
-
-	return bits ?: 36;	/* SDM 2A, CPUID, leaf 0x80000008 */
+	/* SDM 2A, CPUID, leaf 0x80000008: 36 where the CPU does not say. */
+	return find_entry(table, 0x80000008, 0)->eax & 0xff ?: 36;
 }
 
 /**
@@ -665,16 +500,14 @@ unsigned int mvm_cpuid_phys_bits(const struct mvm_cpuid_table *table)
  */
 u32 mvm_cpuid_xsave_size(const struct mvm_cpuid_table *table, u64 xcr0)
 {
+	const struct mvm_cpuid_entry *entry;
 	u32 size = 512 + 64;	/* legacy region and header (SDM 1 13.4) */
-	u32 i;
 
-	if (!find_entry(table, 0xd, 0))
+	if (find_entry(table, 0xd, 0) == &absent)
 		return 512;	/* FXSAVE */
-	for (i = 0; i < table->count; i++) {
-		const struct mvm_cpuid_entry *entry = &table->entries[i];
-
-		if (entry->function == 0xd && entry->index >= 2 &&
-		    entry->index < 63 && xcr0 & BIT_ULL(entry->index))
+	for_each_entry(entry, table) {
+		if (entry->function == 0xd && entry->index >= 2 && entry->index < 63 &&
+		    xcr0 & BIT_ULL(entry->index))
 			size = max(size, entry->eax + entry->ebx);
 	}
 	return size;

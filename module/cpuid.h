@@ -29,8 +29,7 @@ struct mvm_caps;
  * @entries:	sorted by function, then index
  */
 struct mvm_cpuid_table {
-	u32 count;
-	u32 max_basic;
+	u32 count, max_basic;
 	u8 first[CPUID_RANGES][CPUID_RANGE_LEAVES];
 	struct mvm_cpuid_entry entries[MVM_CPUID_MAX];
 };
@@ -48,22 +47,21 @@ void mvm_cpuid_read_host(u32 leaf, u32 index, u32 regs[4]);
 
 void mvm_cpuid_supported(struct mvm_cpuid_table *out, mvm_cpuid_reader read,
 			 const struct mvm_caps *caps);
-int mvm_cpuid_set(struct mvm_cpuid_table *table,
-		  const struct mvm_cpuid_table *supported,
+int mvm_cpuid_set(struct mvm_cpuid_table *table, const struct mvm_cpuid_table *supported,
 		  const struct mvm_cpuid_entry *entries, u32 count);
-void mvm_cpuid_refresh(struct mvm_cpuid_table *table, u64 cr4, u64 xcr0,
-		       u64 apic_base, u32 apic_id);
+void mvm_cpuid_refresh(struct mvm_cpuid_table *table, u64 cr4, u64 xcr0, u64 apic_base,
+		       u32 apic_id);
 
-bool mvm_cpuid_has(const struct mvm_cpuid_table *table, u32 leaf, u32 index,
-		   enum mvm_cpuid_reg reg, unsigned int bit);
+bool mvm_cpuid_has(const struct mvm_cpuid_table *table, u32 leaf, u32 index, enum mvm_cpuid_reg reg,
+		   unsigned int bit);
 u64 mvm_cpuid_cr4_allowed(const struct mvm_cpuid_table *table);
 u64 mvm_cpuid_efer_allowed(const struct mvm_cpuid_table *table);
 bool mvm_cpuid_xcr0_valid(const struct mvm_cpuid_table *table, u64 xcr0);
 unsigned int mvm_cpuid_phys_bits(const struct mvm_cpuid_table *table);
 u32 mvm_cpuid_xsave_size(const struct mvm_cpuid_table *table, u64 xcr0);
 
-const struct mvm_cpuid_entry *
-mvm_cpuid_lookup_slow(const struct mvm_cpuid_table *table, u32 leaf, u32 index);
+const struct mvm_cpuid_entry *mvm_cpuid_lookup_slow(const struct mvm_cpuid_table *table, u32 leaf,
+						    u32 index);
 
 /**
  * mvm_cpuid_lookup - the answer to a CPUID instruction
@@ -78,8 +76,7 @@ static __always_inline const struct mvm_cpuid_entry *
 mvm_cpuid_lookup(const struct mvm_cpuid_table *table, u32 leaf, u32 index)
 {
 	const struct mvm_cpuid_entry *entry;
-	u32 low = leaf & 0x3fffffff;
-	u32 first;
+	u32 low = leaf & 0x3fffffff, first;
 
 	if (unlikely(low >= CPUID_RANGE_LEAVES))
 		return mvm_cpuid_lookup_slow(table, leaf, index);
