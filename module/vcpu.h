@@ -94,6 +94,7 @@ struct mvm_vcpu {
 	/* the hardware's view: window.c, vmcs.c */
 	void *vmcs;				/* [I] VMCS region */
 	u64 vmcs_pa;				/* [I] */
+	bool vmcs_cleared;			/* [R] VMCLEAR has initialised the region */
 	unsigned long *msr_bitmap;		/* [R] */
 	bool launched;				/* [R] in the open window */
 	unsigned long host_rsp;			/* [R] as last written to the VMCS: entry.S */

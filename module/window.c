@@ -426,6 +426,9 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	if (unlikely(ret))
 		return ret;
 	cpu->open = window;
+	/* A new region is not a VMCS before VMCLEAR (SDM 3C 25.11.3). */
+	if (unlikely(!vcpu->vmcs_cleared))
+		vcpu->vmcs_cleared = vmx_vmclear(vcpu->vmcs_pa) == VMX_OK;
 	if (unlikely(vmx_vmptrld(vcpu->vmcs_pa) != VMX_OK)) {
 		cpu->open = NULL;
 		vmx_release(window);
