@@ -33,7 +33,9 @@ static void shift_tsc(struct mvm_vcpu *vcpu, u64 delta)
 {
 	lapic_timer_shift(&vcpu->lapic, delta);
 	mvm_vcpu_update_timer(vcpu);
-	vcpu->msr.reopen = true;
+	/* Other vCPUs, when the whole VM's clock moved, see it at their next open. */
+	vcpu->tsc_offset = mvm_vcpu_tsc_offset(vcpu);
+	vmcs_write64(VMCS_TSC_OFFSET, vcpu->tsc_offset);
 }
 
 /*
