@@ -651,11 +651,13 @@ static void guest_msi(u64 arg)
 	GUEST_EQ(guest_count[0x33], 1);
 	GUEST_EQ(guest_count[0x34], 1);
 	GUEST_EQ(guest_count[0x35], 0);
-	/* one that is level-triggered arrives too */
+	/* level-triggered ones say so */
 	GUEST_SYNC(2);
 	GUEST_EQ(bit_of(R_IRR, 0x36), 1);
+	GUEST_EQ(bit_of(R_TMR, 0x36), 1);
 	window();
 	GUEST_EQ(guest_count[0x36], 1);
+	GUEST_EQ(bit_of(R_TMR, 0x34), 0);
 }
 
 static void test_msi(void)

@@ -141,6 +141,15 @@ static void guest_types(u64 arg)
 	/* not twice */
 	GUEST_SYNC(6);
 	GUEST_EQ(n_seen, 5);
+	/* an interrupt waits for IF */
+	for (int i = 0; i < 20; i++)
+		gnop();
+	GUEST_EQ(n_seen, 5);
+	gsti();
+	gnop();
+	gcli();
+	GUEST_EQ(n_seen, 6);
+	GUEST_EQ(seen[5].vector, 0x41);
 }
 
 static void test_types(void)
@@ -164,6 +173,7 @@ static void test_types(void)
 	guest_sync(&vcpu, 5);
 	set_event(&vcpu, MVM_EVENT_NMI, 2, -1, 0);
 	guest_sync(&vcpu, 6);
+	set_event(&vcpu, MVM_EVENT_INTERRUPT, 0x41, -1, 0);
 	guest_done(&vcpu);
 }
 
@@ -291,7 +301,7 @@ static void test_sti(void)
 /* Shadows that user space sees and sets. */
 static void guest_shadow(u64 arg)
 {
-	extern const char shadow_1[], shadow_2[], shadow_3[];
+	extern const char shadow_1[], shadow_2[], shadow_3[], shadow_4[];
 
 	(void)arg;
 	handle_all();
@@ -315,6 +325,12 @@ static void guest_shadow(u64 arg)
 		     : : "d"(PORT_SYNC) : "rax", "memory");
 	GUEST_EQ(n_seen, 3);
 	GUEST_EQ(seen[2].rip, shadow_3);
+	/* to complete an instruction ends the shadow that was set */
+	asm volatile("movl $4, %%eax; sti; nop; outl %%eax, %%dx\n"
+		     "shadow_4: nop; nop; cli"
+		     : : "d"(PORT_SYNC) : "rax", "memory");
+	GUEST_EQ(n_seen, 4);
+	GUEST_EQ(seen[3].rip, shadow_4);
 }
 
 static void test_shadow(void)
@@ -341,6 +357,11 @@ static void test_shadow(void)
 	vcpu_set_events(&vcpu, &e);
 	send_msi(&vm, 0x63);
 	skip(&vcpu);
+	guest_sync(&vcpu, 4);
+	vcpu_get_events(&vcpu, &e);
+	e.interruptibility = 1;
+	vcpu_set_events(&vcpu, &e);
+	send_msi(&vm, 0x64);
 	guest_done(&vcpu);
 }
 
@@ -422,6 +443,35 @@ static void test_nmi(void)
 	CHECK_EQ(vcpu.run->interruptibility, 0);
 	/* a level that stays is no edge */
 	set_line(&vcpu, MVM_LINE_NMI, 1);
+	guest_done(&vcpu);
+}
+
+static void guest_no_nmi(u64 arg)
+{
+	(void)arg;
+	handle_all();
+	GUEST_SYNC(1);
+	for (int i = 0; i < 20; i++)
+		gnop();
+	GUEST_SYNC(2);
+	GUEST_EQ(n_seen, 0);
+}
+
+static void test_nmi_masked(void)
+{
+	struct mvm_events e;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	/* LVT1 is masked after reset */
+	guest_create(&vm, &vcpu, 0, guest_no_nmi, 0);
+	guest_sync(&vcpu, 1);
+	set_line(&vcpu, MVM_LINE_NMI, 1);
+	vcpu_get_events(&vcpu, &e);
+	CHECK_EQ(e.nmi_pending, 0);
+	guest_sync(&vcpu, 2);
+	/* the edge is lost, also when LVT1 passes on what comes later */
+	enable_lint1(&vcpu);
 	guest_done(&vcpu);
 }
 
@@ -931,6 +981,37 @@ static void test_extint_masked(void)
 	guest_done(&vcpu);
 }
 
+static void guest_extint_none(u64 arg)
+{
+	(void)arg;
+	handle_all();
+	gsti();
+	GUEST_SYNC(1);
+	for (int i = 0; i < 20; i++)
+		gnop();
+	GUEST_SYNC(2);
+	gcli();
+	GUEST_EQ(n_seen, 0);
+}
+
+static void test_extint_retry(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_extint_none, 0);
+	lapic_write(&vcpu, 0xf0, 0x1ff);
+	lapic_write(&vcpu, 0x350, 0x700);
+	guest_sync(&vcpu, 1);
+	set_line(&vcpu, MVM_LINE_INTR, 1);
+	check_extint(&vcpu);
+	/* the PIC has nothing after all */
+	vcpu.run->extint.vector = 0x30;
+	vcpu.run->action = MVM_ACTION_RETRY;
+	guest_sync(&vcpu, 2);
+	guest_done(&vcpu);
+}
+
 static void guest_extint_hlt(u64 arg)
 {
 	(void)arg;
@@ -999,6 +1080,7 @@ static const struct test tests[] = {
 	  test_shadow },
 	{ "window: MOV SS shows in the run page", test_mov_ss },
 	{ "nmi: blocked until IRET, one is latched meanwhile", test_nmi },
+	{ "nmi: an edge is lost while LVT1 is masked", test_nmi_masked },
 	{ "nmi: blocking that user space sets ends with IRET",
 	  test_nmi_blocked },
 	{ "nmi: waits for the end of a MOV SS shadow", test_nmi_mov_ss },
@@ -1015,6 +1097,7 @@ static const struct test tests[] = {
 	{ "extint: through LINT0 in ExtINT mode", test_extint_lint0 },
 	{ "extint: with the APIC disabled", test_extint_no_apic },
 	{ "extint: not while LVT0 is masked", test_extint_masked },
+	{ "extint: may turn out to be none", test_extint_retry },
 	{ "extint: ends HLT", test_extint_hlt },
 	{ "extint: reaches a guest that spins", test_extint_running },
 };

@@ -292,6 +292,7 @@ static void test_passed(void)
 {
 	int sock[2], fds[2], status;
 	struct mvm_run *run;
+	struct pollfd hup;
 	long refs;
 	pid_t pid;
 
@@ -311,12 +312,17 @@ static void test_passed(void)
 	}
 	receive_fds(sock[0], fds, 2);
 	check_stranger(fds[0], fds[1]);
+	/* the owner lives: no hang-up yet */
+	hup = (struct pollfd){ .fd = fds[1], .events = POLLIN };
+	CHECK_EQ(poll(&hup, 1, 0), 0);
 	/* the page itself may be refused or shown, not crash */
 	run = mmap(NULL, dev_info()->run_size, PROT_READ | PROT_WRITE,
 		   MAP_SHARED, fds[1], 0);
 	CHECK_OK(kill(pid, SIGKILL));
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	check_stranger(fds[0], fds[1]);
+	CHECK_EQ(poll(&hup, 1, 5000), 1);
+	CHECK(hup.revents & POLLHUP);
 	if (run != MAP_FAILED) {
 		CHECK(run->exit_reason <= MVM_EXIT_UNHANDLED);
 		run->immediate_exit = 1;
