@@ -50,6 +50,14 @@ static bool in_64bit_code(void)
 	       vmcs_read32(VMCS_GUEST_CS_ACCESS) & VMX_AR_L_MASK;
 }
 
+/* With BTF the guest steps by branches, and entry insists (27.3.1.5). */
+static noinline void pend_single_step(void)
+{
+	if (!(vmcs_read64(VMCS_GUEST_DEBUGCTL) & DEBUGCTLMSR_BTF))
+		vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG,
+				   vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG) | DR_STEP);
+}
+
 static __always_inline void skip_to(unsigned long rip)
 {
 	u32 blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
@@ -59,8 +67,7 @@ static __always_inline void skip_to(unsigned long rip)
 		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
 			     blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
 	if (unlikely(vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF))
-		vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG,
-				   vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG) | DR_STEP);
+		pend_single_step();
 }
 
 /**
@@ -214,7 +221,8 @@ enum exit_result mvm_exit_entry_refused(struct mvm_vcpu *vcpu, int failed)
 
 /**
  * mvm_exit_no_vmx() - this CPU refused VMXON or our VMCS
- * @vcpu: vCPU; no window is open, so the registers in the page stay as they are
+ * @vcpu: vCPU; no window is open, so the page does not get the registers; the
+ *	  next run goes on with those in the VMCS
  */
 enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu)
 {
@@ -222,6 +230,7 @@ enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu)
 
 	pr_err_ratelimited("CPU %d refused to enter VMX operation\n",
 			   smp_processor_id());
+	vcpu->regs_in_vmcs = true;
 	run->exit_reason = MVM_EXIT_FAIL_ENTRY;
 	run->hw_reason = 0;
 	run->hw_qualification = 0;
@@ -284,9 +293,7 @@ static enum exit_result exit_exception(struct mvm_vcpu *vcpu)
 		blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
 		if (blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS) &&
 		    vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF)
-			vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG,
-					   vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG) |
-					   DR_STEP);
+			pend_single_step();
 		return EXIT_CLOSE;
 	}
 	return exit_unhandled(vcpu);
@@ -317,7 +324,11 @@ static enum exit_result exit_task_switch(struct mvm_vcpu *vcpu)
 	struct mvm_event event = vcpu->event;
 
 	vcpu->event.info = 0;
-	exit_user_insn(vcpu, MVM_EXIT_TASK_SWITCH);
+	/* An event through a task gate is no instruction and has no length. */
+	if (event.info && (event.info & INTR_TYPE) < INTR_TYPE_SOFT_INT)
+		mvm_exit_user(vcpu, MVM_EXIT_TASK_SWITCH);
+	else
+		exit_user_insn(vcpu, MVM_EXIT_TASK_SWITCH);
 	vcpu->run->task_switch = (struct mvm_exit_task_switch){
 		.selector = qualification & 0xffff,
 		.source = qualification >> 30 & 3,

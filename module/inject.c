@@ -115,9 +115,16 @@ enum exit_result mvm_inject_events(struct mvm_vcpu *vcpu)
 
 	blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
 	if (vcpu->nmi_pending) {
-		/* STI blocks NMIs on some CPUs; entry may demand it (27.3.1.5). */
+		/*
+		 * STI blocks NMIs on some CPUs; entry may demand it (27.3.1.5).  An
+		 * NMI window need not respect STI (26.2): it would open at once, for
+		 * ever.  The interrupt window opens after one instruction.
+		 */
 		if (blocked & (BLOCKED_BY_NMI | BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)) {
-			want_window(vcpu, interrupt_pending(vcpu), true);
+			if ((blocked & (BLOCKED_BY_NMI | BLOCKED_BY_STI)) == BLOCKED_BY_STI)
+				want_window(vcpu, true, false);
+			else
+				want_window(vcpu, interrupt_pending(vcpu), true);
 			return EXIT_RESUME;
 		}
 		vcpu->nmi_pending = false;

@@ -40,6 +40,8 @@ long mvm_ioctl(const struct mvm_ioctl_op *ops, unsigned int count, void *object,
 		return -EFAULT;
 	if (size < op->size)
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	/* E2BIG when the part that we do not know is not zero. */
 	ret = copy_struct_from_user(args, op->size, user, size);
 	if (ret)

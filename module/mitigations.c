@@ -8,11 +8,12 @@
  *	registers		cleared after each exit		entry.S
  *	CPU buffers		VERW before each entry		entry.S
  *	L1 data cache		flushed when a window opens	here
- *	branch predictors	IBPB between VMs		here
+ *	branch predictors	IBPB between vCPUs		here
  *	... and user space	IBPB before it runs (VMSCAPE)	here
  *	SPEC_CTRL		the host's value stays in force: it is hidden from
  *				guests, which run at least as protected as the
- *				host; so there is nothing to switch
+ *				host; written again after each exit where IBRS
+ *				needs it				entry.S
  *
  * The two in entry.S that are patched follow the kernel's own choice; the
  * others are decided here, once, from the CPU's bugs as the kernel knows them.
@@ -63,15 +64,15 @@ static void branch_predictor_barrier(void)
 
 /**
  * mvm_mitigate_before_guest() - steps when a window has opened
- * @other_vm: another VM ran last on this CPU
+ * @other_vcpu: another vCPU ran last on this CPU
  *
  * The L1 data cache is flushed once a window, not at each entry: what is
  * handled in the window touches the guest's own data only, as in KVM's default
  * ("cond").
  */
-void mvm_mitigate_before_guest(bool other_vm)
+void mvm_mitigate_before_guest(bool other_vcpu)
 {
-	if (other_vm && barrier_between_vms)
+	if (other_vcpu && barrier_between_vms)
 		branch_predictor_barrier();
 	if (l1d_flush == L1D_MSR)
 		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
@@ -161,6 +162,6 @@ void mvm_mitigations_show(struct seq_file *file)
 		   "VERW before each entry" : "not needed, or mitigations=off");
 	seq_printf(file, "L1 data cache: %s\n", l1d[l1d_flush]);
 	seq_printf(file, "branch predictors: %s\n", barrier_between_vms ?
-		   "IBPB between VMs" : "left, as the kernel chose");
+		   "IBPB between vCPUs" : "left, as the kernel chose");
 	seq_puts(file, "SPEC_CTRL: the host's value stays in force, hidden from guests\n");
 }

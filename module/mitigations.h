@@ -19,7 +19,7 @@ void mvm_mitigations_exit(void);
 void mvm_mitigations_show(struct seq_file *file);
 
 /* In a window, IRQs off. */
-void mvm_mitigate_before_guest(bool other_vm);
+void mvm_mitigate_before_guest(bool other_vcpu);
 /* Directly after a window, IRQs off. */
 void mvm_mitigate_after_guest(bool others_vmcs);
 

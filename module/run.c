@@ -210,6 +210,9 @@ static int complete_exit(struct mvm_vcpu *vcpu)
 	return 0;
 }
 
+/* #DF, #TS, #NP, #SS, #GP, #PF, #AC (SDM 3A table 6-1) */
+#define EXCEPTIONS_WITH_CODE	(BIT(8) | GENMASK(14, 10) | BIT(17))
+
 /* RFLAGS bits that exist, without VM86's virtual ones' checks: entry does them. */
 #define RFLAGS_VALID	0x003f7fd5ULL
 
@@ -224,6 +227,10 @@ static int take_answer(struct mvm_vcpu *vcpu)
 	u8 action = READ_ONCE(run->action);
 	int ret;
 
+	if (unlikely(vcpu->regs_in_vmcs)) {
+		vcpu->regs_in_vmcs = false;
+		return 0;
+	}
 	*answer = (struct mvm_answer){
 		.rip = READ_ONCE(run->rip),
 		.rsp = READ_ONCE(run->gpr[MVM_RSP]),
@@ -248,7 +255,9 @@ static int take_answer(struct mvm_vcpu *vcpu)
 		memcpy(&answer->exception, &run->exception, sizeof(run->exception));
 		if (answer->exception.vector > 31 ||
 		    answer->exception.vector == VECTOR_NMI ||
-		    answer->exception.has_error_code > 1 || answer->exception.reserved)
+		    answer->exception.has_error_code > 1 || answer->exception.reserved ||
+		    (answer->exception.has_error_code &&
+		     !(EXCEPTIONS_WITH_CODE & BIT(answer->exception.vector))))
 			return -EINVAL;
 		break;
 	default:
@@ -281,7 +290,7 @@ static enum exit_result load_answer(struct mvm_vcpu *vcpu)
 		native_write_cr2(exception->cr2);
 	if (exception->vector == VECTOR_DB)
 		return mvm_raise_db(vcpu, 0);
-	if (exception->has_error_code)
+	if (EXCEPTIONS_WITH_CODE & BIT(exception->vector))
 		return mvm_raise_error(vcpu, exception->vector, exception->error_code);
 	return mvm_raise(vcpu, exception->vector);
 }
@@ -353,7 +362,7 @@ static bool attend(struct mvm_vcpu *vcpu)
 	clear_bit(MVM_REQ_LOOK, &vcpu->requests);
 	clear_bit(MVM_REQ_INTR, &vcpu->requests);
 	smp_mb__after_atomic();
-	if (unlikely(READ_ONCE(vcpu->run->immediate_exit)))
+	if (unlikely(READ_ONCE(vcpu->run->immediate_exit)) && !vcpu->forced_exit)
 		vcpu->forced_exit = MVM_EXIT_INTR;
 	if (likely(!READ_ONCE(vcpu->requests)))
 		return true;
@@ -393,7 +402,8 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	case MVM_FAULT_MAPPED:
 		return false;
 	case MVM_FAULT_MMIO:
-		mvm_window_access(vcpu, mvm_exit_mmio, NULL);
+		if (mvm_window_access(vcpu, mvm_exit_mmio, NULL))
+			mvm_exit_no_vmx(vcpu);
 		return true;
 	default:
 		/* The owner's last breath: attend() will find MVM_REQ_STOP. */
@@ -401,7 +411,8 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 			return false;
 		memory.user_addr = hva;
 		memory.error = error;
-		mvm_window_access(vcpu, mvm_exit_memory, &memory);
+		if (mvm_window_access(vcpu, mvm_exit_memory, &memory))
+			mvm_exit_no_vmx(vcpu);
 		return true;
 	}
 }

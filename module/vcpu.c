@@ -177,6 +177,7 @@ WHEN_STOPPED(access_lapic, lapic_access)
 static int start_or_join(struct mvm_vcpu *vcpu, bool *joined)
 {
 	struct mvm_vm *vm = vcpu->vm;
+	int ret;
 
 	*joined = vcpu->join;
 	if (vcpu->waiting)
@@ -188,9 +189,10 @@ static int start_or_join(struct mvm_vcpu *vcpu, bool *joined)
 	if (READ_ONCE(vcpu->state) == VCPU_RUNNING)
 		return -EBUSY;
 	mutex_lock(&vm->lock);
-	vm->has_run = true;
+	ret = mvm_run_start(vcpu);
+	vm->has_run |= !ret;
 	mutex_unlock(&vm->lock);
-	return mvm_run_start(vcpu);
+	return ret;
 }
 
 static long vcpu_run(void *object, void *args)

@@ -125,6 +125,7 @@ struct mvm_vcpu {
 	/* from MVM_RUN to the first entry: run.c */
 	u32 answering;				/* [R] MVM_EXIT_* that waits for its answer */
 	struct mvm_answer answer;		/* [R] */
+	bool regs_in_vmcs;			/* [R] not in the page: mvm_exit_no_vmx() */
 	u32 forced_exit;			/* [R] MVM_EXIT_* to report before entering, or 0 */
 	u64 pending_ipi;			/* [R] ICR for user space, or 0 */
 

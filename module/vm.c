@@ -10,6 +10,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
+#include <linux/poll.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
@@ -109,8 +110,11 @@ void mvm_vm_owner_gone(struct mvm_vm *vm)
 	mutex_unlock(&vm->lock);
 	mvm_for_each_vcpu(vm, i, vcpu)
 		mvm_vcpu_stop(vcpu);
-	mvm_for_each_vcpu(vm, i, vcpu)
+	mvm_for_each_vcpu(vm, i, vcpu) {
 		wait_event(vcpu->wait, READ_ONCE(vcpu->state) != VCPU_RUNNING);
+		/* Others may hold a descriptor and poll it. */
+		wake_up_poll(&vcpu->wait, EPOLLHUP);
+	}
 }
 
 /**

@@ -47,7 +47,7 @@ struct mvm_cpu {
 	void *vmxon;			/* VMXON region */
 	u64 vmxon_pa;
 	struct mvm_window *open;	/* the window that is open now */
-	u64 last_vm;			/* serial number, for the branch-predictor barrier */
+	u64 last_vcpu;			/* who ran last, for the branch-predictor barrier */
 };
 
 static DEFINE_PER_CPU(struct mvm_cpu, mvm_cpus);
@@ -446,6 +446,7 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
 	struct mvm_cpu *cpu = this_cpu_ptr(&mvm_cpus);
 	bool moved = vcpu->last_cpu != smp_processor_id();
+	u64 serial = vcpu->vm->serial * MVM_MAX_VCPUS + vcpu->id;
 
 	save_host_tables(window);
 	refresh_host_fields(vcpu, window);
@@ -467,8 +468,8 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		vcpu->stats.invepts++;
 	}
 	vcpu->last_cpu = smp_processor_id();
-	mvm_mitigate_before_guest(cpu->last_vm != vcpu->vm->serial);
-	cpu->last_vm = vcpu->vm->serial;
+	mvm_mitigate_before_guest(cpu->last_vcpu != serial);
+	cpu->last_vcpu = serial;
 }
 
 static void window_close(struct mvm_vcpu *vcpu, struct mvm_window *window)
@@ -530,6 +531,8 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	unsigned int exits_left = EXITS_PER_WINDOW;
 	struct mvm_window window;
 
+	/* Preemption comes on last: what asked for it meanwhile gets it there. */
+	preempt_disable();
 	local_irq_disable();
 
 	/*
@@ -539,7 +542,7 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	 * off and forces an exit at entry.
 	 */
 	vcpu->window_cpu = smp_processor_id();
-	WRITE_ONCE(vcpu->mode, MVM_IN_WINDOW);
+	smp_store_release(&vcpu->mode, MVM_IN_WINDOW);
 	smp_mb();
 	if (READ_ONCE(vcpu->requests) || need_resched())
 		goto out;
@@ -558,7 +561,8 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 		result = mvm_inject_events(vcpu);
 	while (result == EXIT_RESUME) {
 		result = enter_guest(vcpu);
-		if (unlikely(!--exits_left) && result <= EXIT_INJECT)
+		/* A thread that an exit has woken on this CPU sends no IPI. */
+		if (unlikely(!--exits_left || need_resched()) && result <= EXIT_INJECT)
 			result = EXIT_CLOSE;
 		if (result == EXIT_INJECT)
 			result = mvm_inject_events(vcpu);
@@ -568,6 +572,7 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 out:
 	smp_store_release(&vcpu->mode, MVM_OUTSIDE);
 	local_irq_enable();
+	preempt_enable();
 	return result;
 }
 
@@ -596,9 +601,10 @@ int mvm_window_access(struct mvm_vcpu *vcpu,
 }
 
 /*
- * An oops or panic on this CPU inside a window: leave VMX operation, so that
- * a crash kernel can start (relocate_kernel clears CR4.VMXE, which faults in
- * VMX operation).  The guest is lost; the host's dump is not.
+ * An oops or panic on this CPU inside a window: take the guest's state off the
+ * CPU, which may live on, and leave VMX operation, so that a crash kernel can
+ * start (relocate_kernel clears CR4.VMXE, which faults in VMX operation).  The
+ * guest is lost; the host's dump is not.
  */
 static int die_notify(struct notifier_block *self, unsigned long event, void *data)
 {
@@ -609,7 +615,14 @@ static int die_notify(struct notifier_block *self, unsigned long event, void *da
 	window = this_cpu_ptr(&mvm_cpus)->open;
 	if (window) {
 		this_cpu_ptr(&mvm_cpus)->open = NULL;
+		if (window->guest_loaded) {
+			unload_guest_fpu(window->vcpu, window);
+			unload_guest_msrs(window->vcpu, window);
+			unload_guest_debug(window);
+		}
 		vmx_release(window);
+		if (window->guest_loaded)
+			restore_host_tables(window);
 	}
 	return NOTIFY_DONE;
 }

@@ -17,8 +17,8 @@
  *  - The argument points to a struct whose first field, @size, is sizeof() that
  *    struct as the caller was compiled.  Smaller than the first published
  *    version: EINVAL.  Larger than the module knows, with a byte that is not
- *    zero in the part it does not know: E2BIG; if that part is all zero, it is
- *    ignored.
+ *    zero in the part it does not know, or larger than a page: E2BIG; if that
+ *    part is all zero, it is ignored.
  *  - The second field, @flags, and every field named "reserved" must be zero
  *    unless a flag is documented: EINVAL.
  *  - An unknown command, or a command sent to the wrong kind of descriptor:
@@ -844,7 +844,8 @@ struct mvm_exit_fail {
 /**
  * struct mvm_exception - an exception to raise (MVM_ACTION_EXCEPTION)
  * @vector:		0 to 31, not 2 (NMI)
- * @has_error_code:	0 or 1
+ * @has_error_code:	0 or 1; 1 only for vectors that have one (8, 10 to 14, 17),
+ *			which get 0 without it
  * @reserved:		must be 0
  * @error_code:		pushed when @has_error_code
  * @cr2:		for vector 14: the address
