@@ -367,7 +367,7 @@ static void carry_over(struct vcpu *from, struct vcpu *to)
 	memcpy(to->vm->ram, from->vm->ram, GUEST_RAM);
 }
 
-#define WORK	4000
+#define WORK	20000
 
 static void test_copy(void)
 {
@@ -390,7 +390,7 @@ static void test_copy(void)
 
 		vcpu_run_async(v);
 		if (moves < 12)
-			usleep(random_below(&r, 2000));
+			sleep_ns(random_below(&r, 400000));
 		else
 			vcpu_poll(v, 10000);
 		if (vcpu_stop(v) != MVM_EXIT_INTR)
