@@ -310,6 +310,7 @@ static void test_passed(void)
 		for (;;)
 			pause();
 	}
+	close(sock[1]);
 	receive_fds(sock[0], fds, 2);
 	check_stranger(fds[0], fds[1]);
 	/* the owner lives: no hang-up yet */
