@@ -9,6 +9,7 @@
 #include <linux/uaccess.h>
 #include <linux/mini_vm.h>
 #include "ioctl.h"
+#include "vcpu.h"
 
 static_assert(sizeof(struct mvm_sregs) <= MVM_IOCTL_MAX_SIZE);
 static_assert(sizeof(struct mvm_lapic) <= MVM_IOCTL_MAX_SIZE);
@@ -21,13 +22,16 @@ static_assert(sizeof(struct mvm_lapic) <= MVM_IOCTL_MAX_SIZE);
  * @command: from user space
  * @arg: from user space: address of a struct that starts with its size
  *
- * Returns what the handler returns; ENOTTY, EFAULT, EINVAL (size) or E2BIG
- * before it is called.
+ * Returns what the handler returns; ENOTTY, EFAULT, EINVAL (size, flags), E2BIG
+ * or EBUSY (a vCPU that has to be stopped is not) before it is called.
  */
 long mvm_ioctl(const struct mvm_ioctl_op *ops, unsigned int count, void *object,
 	       unsigned int command, unsigned long arg)
 {
-	u64 args[MVM_IOCTL_MAX_SIZE / sizeof(u64)];
+	struct {
+		u32 size, flags;
+		u8 rest[MVM_IOCTL_MAX_SIZE - 2 * sizeof(u32)];
+	} __aligned(8) args;
 	void __user *user = (void __user *)arg;
 	const struct mvm_ioctl_op *op = ops;
 	u32 size;
@@ -43,14 +47,17 @@ long mvm_ioctl(const struct mvm_ioctl_op *ops, unsigned int count, void *object,
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	/* E2BIG when the part that we do not know is not zero. */
-	ret = copy_struct_from_user(args, op->size, user, size);
+	ret = copy_struct_from_user(&args, op->size, user, size);
 	if (ret)
 		return ret;
-	ret = op->handler(object, args);
+	if (args.flags & ~op->flags)
+		return -EINVAL;
+	ret = op->stopped ? mvm_vcpu_when_stopped(object, op->stopped, &args) :
+			    op->handler(object, &args);
 	if (op->out && ret != -EFAULT) {
 		/* The size stays what the caller has said. */
-		*(u32 *)args = size;
-		if (copy_to_user(user, args, op->size))
+		args.size = size;
+		if (copy_to_user(user, &args, op->size))
 			return -EFAULT;
 	}
 	return ret;

@@ -28,11 +28,7 @@ static bool vmx_in_use __ro_after_init;
 
 static long get_info(void *object, void *args)
 {
-	struct mvm_info *info = args;
-
-	if (info->flags)
-		return -EINVAL;
-	*info = (struct mvm_info){
+	*(struct mvm_info *)args = (struct mvm_info){
 		.abi_version = MVM_ABI_VERSION,
 		.run_size = PAGE_SIZE,
 		.max_vms = MVM_MAX_VMS,
@@ -52,16 +48,12 @@ static long get_info(void *object, void *args)
 	return 0;
 }
 
-static long get_supported_cpuid(void *object, void *args)
-{
-	return mvm_ioctl_get_supported_cpuid(args);
-}
-
 static const struct mvm_ioctl_op device_ioctls[] = {
-	MVM_IOCTL(MVM_GET_INFO, struct mvm_info, get_info, .out = true),
-	MVM_IOCTL(MVM_GET_SUPPORTED_CPUID, struct mvm_cpuid, get_supported_cpuid,
-		  .out = true),
-	MVM_IOCTL(MVM_CREATE_VM, struct mvm_create_vm, mvm_vm_create),
+	MVM_IOCTL(MVM_GET_INFO, struct mvm_info, .handler = get_info, .out = true),
+	MVM_IOCTL(MVM_GET_SUPPORTED_CPUID, struct mvm_cpuid,
+		  .handler = mvm_ioctl_get_supported_cpuid, .out = true),
+	MVM_IOCTL(MVM_CREATE_VM, struct mvm_create_vm, .handler = mvm_vm_create,
+		  .flags = MVM_VM_EXIT_HLT | MVM_VM_EXIT_VMCALL),
 };
 
 static long device_ioctl(struct file *file, unsigned int command, unsigned long arg)

@@ -384,11 +384,12 @@ static int get_table(const struct mvm_cpuid_table *table, struct mvm_cpuid *args
 
 /**
  * mvm_ioctl_get_supported_cpuid() - MVM_GET_SUPPORTED_CPUID
+ * @device: unused
  * @args: struct mvm_cpuid; count is written also after -E2BIG
  *
  * Returns 0, -EINVAL, -E2BIG or -EFAULT.
  */
-int mvm_ioctl_get_supported_cpuid(void *args)
+long mvm_ioctl_get_supported_cpuid(void *device, void *args)
 {
 	return get_table(&mvm_supported_cpuid, args);
 }

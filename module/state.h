@@ -27,7 +27,7 @@ int mvm_ioctl_get_events(struct mvm_vcpu *vcpu, void *args);
 int mvm_ioctl_set_events(struct mvm_vcpu *vcpu, void *args);
 
 /* MVM_GET_SUPPORTED_CPUID of the device. */
-int mvm_ioctl_get_supported_cpuid(void *args);
+long mvm_ioctl_get_supported_cpuid(void *device, void *args);
 
 /* In a window: everything of @out but its size and flags, which become 0. */
 void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, struct mvm_sregs *out);

@@ -33,10 +33,6 @@ static_assert(sizeof(struct mvm_run) <= PAGE_SIZE);
 
 static long vcpu_kick(void *object, void *args)
 {
-	const struct mvm_kick *kick = args;
-
-	if (kick->flags)
-		return -EINVAL;
 	mvm_vcpu_request(object, MVM_REQ_LOOK);
 	return 0;
 }
@@ -46,7 +42,7 @@ static long vcpu_set_line(void *object, void *args)
 	const struct mvm_line *line = args;
 	struct mvm_vcpu *vcpu = object;
 
-	if (line->flags || line->line > MVM_LINE_NMI || line->level > 1)
+	if (line->line > MVM_LINE_NMI || line->level > 1)
 		return -EINVAL;
 	if (line->line == MVM_LINE_INTR) {
 		WRITE_ONCE(vcpu->intr_line, line->level);
@@ -59,33 +55,27 @@ static long vcpu_set_line(void *object, void *args)
 	return 0;
 }
 
-/* Name and place of each counter. */
-#define STAT_ROW(field, name_) { name_, offsetof(struct mvm_vcpu_stats, field) },
-static const struct {
-	const char *name;
-	size_t offset;
-} stat_rows[] = { MVM_STATS(STAT_ROW) };
+#define STAT_NAME(field, name) name,
+static const char *const stat_names[] = { MVM_STATS(STAT_NAME) };
+static_assert(sizeof(struct mvm_vcpu_stats) == ARRAY_SIZE(stat_names) * sizeof(u64));
 
 static long vcpu_get_stats(void *object, void *data)
 {
-	const struct mvm_vcpu *vcpu = object;
+	const u64 *counters = (void *)&((struct mvm_vcpu *)object)->stats;
 	struct mvm_stats *args = data;
 	u32 room = args->count, i;
 
-	if (args->flags || args->reserved)
+	if (args->reserved)
 		return -EINVAL;
-	args->count = ARRAY_SIZE(stat_rows);
+	args->count = ARRAY_SIZE(stat_names);
 	if (room < args->count)
 		return -E2BIG;
 	for (i = 0; i < args->count; i++) {
-		struct mvm_stat stat = {
-			.value = READ_ONCE(*(u64 *)((char *)&vcpu->stats +
-						    stat_rows[i].offset)),
-		};
+		struct mvm_stat stat = { .value = READ_ONCE(counters[i]) };
 
-		strscpy(stat.name, stat_rows[i].name, sizeof(stat.name));
-		if (copy_to_user(u64_to_user_ptr(args->entries) + i * sizeof(stat),
-				 &stat, sizeof(stat)))
+		strscpy(stat.name, stat_names[i], sizeof(stat.name));
+		if (copy_to_user(u64_to_user_ptr(args->entries) + i * sizeof(stat), &stat,
+				 sizeof(stat)))
 			return -EFAULT;
 	}
 	return 0;
@@ -95,22 +85,14 @@ static long vcpu_get_stats(void *object, void *data)
 
 static int lapic_get(struct mvm_vcpu *vcpu, void *args)
 {
-	struct mvm_lapic *lapic = args;
-
-	if (lapic->flags)
-		return -EINVAL;
-	lapic_get_state(&vcpu->lapic, mvm_vcpu_tsc(vcpu), lapic);
+	lapic_get_state(&vcpu->lapic, mvm_vcpu_tsc(vcpu), args);
 	return 0;
 }
 
 static int lapic_set(struct mvm_vcpu *vcpu, void *args)
 {
-	const struct mvm_lapic *lapic = args;
-	int ret;
+	int ret = lapic_set_state(&vcpu->lapic, args, mvm_vcpu_tsc(vcpu));
 
-	if (lapic->flags)
-		return -EINVAL;
-	ret = lapic_set_state(&vcpu->lapic, lapic, mvm_vcpu_tsc(vcpu));
 	if (!ret)
 		mvm_vcpu_update_timer(vcpu);
 	return ret;
@@ -122,7 +104,7 @@ static int lapic_access(struct mvm_vcpu *vcpu, void *data)
 	struct lapic_effect effect = { 0 };
 	u64 now = mvm_vcpu_tsc(vcpu);
 
-	if (args->flags & ~MVM_LAPIC_WRITE || args->offset & 15 || args->offset >= 4096)
+	if (args->offset & 15 || args->offset >= 4096)
 		return -EINVAL;
 	if (lapic_mode(&vcpu->lapic) != LAPIC_XAPIC)
 		return -ENXIO;
@@ -135,9 +117,16 @@ static int lapic_access(struct mvm_vcpu *vcpu, void *data)
 	return 0;
 }
 
-/* Call a handler that needs the vCPU stopped; it may not start meanwhile. */
-static long when_stopped(struct mvm_vcpu *vcpu, void *args,
-			 int (*handler)(struct mvm_vcpu *vcpu, void *args))
+/**
+ * mvm_vcpu_when_stopped() - call a handler that needs the vCPU stopped
+ * @vcpu: vCPU
+ * @handler: called under vcpu->lock, which keeps the vCPU from starting
+ * @args: for the handler
+ *
+ * Returns what the handler returns, or -EBUSY: the vCPU runs.
+ */
+long mvm_vcpu_when_stopped(struct mvm_vcpu *vcpu,
+			   int (*handler)(struct mvm_vcpu *vcpu, void *args), void *args)
 {
 	long ret = -EBUSY;
 
@@ -151,35 +140,14 @@ static long when_stopped(struct mvm_vcpu *vcpu, void *args,
 	return ret;
 }
 
-#define WHEN_STOPPED(name, handler)					\
-static long vcpu_##name(void *object, void *args)			\
-{									\
-	return when_stopped(object, args, handler);			\
-}
-
-WHEN_STOPPED(get_sregs, mvm_ioctl_get_sregs)
-WHEN_STOPPED(set_sregs, mvm_ioctl_set_sregs)
-WHEN_STOPPED(get_msrs, mvm_ioctl_get_msrs)
-WHEN_STOPPED(set_msrs, mvm_ioctl_set_msrs)
-WHEN_STOPPED(get_xsave, mvm_ioctl_get_xsave)
-WHEN_STOPPED(set_xsave, mvm_ioctl_set_xsave)
-WHEN_STOPPED(get_cpuid, mvm_ioctl_get_cpuid)
-WHEN_STOPPED(set_cpuid, mvm_ioctl_set_cpuid)
-WHEN_STOPPED(get_events, mvm_ioctl_get_events)
-WHEN_STOPPED(set_events, mvm_ioctl_set_events)
-WHEN_STOPPED(get_lapic, lapic_get)
-WHEN_STOPPED(set_lapic, lapic_set)
-WHEN_STOPPED(access_lapic, lapic_access)
-
 /* ---- MVM_RUN ---- */
 
 /* Start, or join the run that an interrupted wait has left. */
-static int start_or_join(struct mvm_vcpu *vcpu, bool *joined)
+static int start_or_join(struct mvm_vcpu *vcpu)
 {
 	struct mvm_vm *vm = vcpu->vm;
-	int ret;
+	int ret = 0;
 
-	*joined = vcpu->join;
 	if (vcpu->waiting)
 		return -EBUSY;
 	if (vcpu->join) {
@@ -199,22 +167,17 @@ static long vcpu_run(void *object, void *args)
 {
 	const struct mvm_run_request *request = args;
 	struct mvm_vcpu *vcpu = object;
-	bool async = request->flags & MVM_RUN_ASYNC, joined;
 	int ret;
 
-	if (request->flags & ~MVM_RUN_ASYNC)
-		return -EINVAL;
 	mutex_lock(&vcpu->lock);
-	ret = start_or_join(vcpu, &joined);
-	if (!ret && !async)
-		vcpu->waiting = true;
-	mutex_unlock(&vcpu->lock);
-	if (ret || async)
-		return ret;
+	ret = start_or_join(vcpu);
+	if (ret || request->flags & MVM_RUN_ASYNC)
+		goto unlock;
 
 	/* Others may ask meanwhile, and are told EBUSY. */
-	ret = wait_event_interruptible(vcpu->wait,
-				       READ_ONCE(vcpu->state) != VCPU_RUNNING);
+	vcpu->waiting = true;
+	mutex_unlock(&vcpu->lock);
+	ret = wait_event_interruptible(vcpu->wait, READ_ONCE(vcpu->state) != VCPU_RUNNING);
 	mutex_lock(&vcpu->lock);
 	vcpu->waiting = false;
 	if (ret) {
@@ -227,28 +190,30 @@ static long vcpu_run(void *object, void *args)
 		vcpu->state = VCPU_STOPPED;
 		spin_unlock_irq(&vcpu->wait.lock);
 	}
+unlock:
 	mutex_unlock(&vcpu->lock);
 	return ret;
 }
 
 static const struct mvm_ioctl_op vcpu_ioctls[] = {
-	MVM_IOCTL(MVM_RUN, struct mvm_run_request, vcpu_run),
-	MVM_IOCTL(MVM_SET_LINE, struct mvm_line, vcpu_set_line),
-	MVM_IOCTL(MVM_LAPIC_ACCESS, struct mvm_lapic_access, vcpu_access_lapic, .out = true),
-	MVM_IOCTL(MVM_KICK, struct mvm_kick, vcpu_kick),
-	MVM_IOCTL(MVM_GET_SREGS, struct mvm_sregs, vcpu_get_sregs, .out = true),
-	MVM_IOCTL(MVM_SET_SREGS, struct mvm_sregs, vcpu_set_sregs),
-	MVM_IOCTL(MVM_GET_MSRS, struct mvm_msrs, vcpu_get_msrs, .out = true),
-	MVM_IOCTL(MVM_SET_MSRS, struct mvm_msrs, vcpu_set_msrs, .out = true),
-	MVM_IOCTL(MVM_GET_XSAVE, struct mvm_xsave, vcpu_get_xsave, .out = true),
-	MVM_IOCTL(MVM_SET_XSAVE, struct mvm_xsave, vcpu_set_xsave),
-	MVM_IOCTL(MVM_GET_CPUID, struct mvm_cpuid, vcpu_get_cpuid, .out = true),
-	MVM_IOCTL(MVM_SET_CPUID, struct mvm_cpuid, vcpu_set_cpuid),
-	MVM_IOCTL(MVM_GET_EVENTS, struct mvm_events, vcpu_get_events, .out = true),
-	MVM_IOCTL(MVM_SET_EVENTS, struct mvm_events, vcpu_set_events),
-	MVM_IOCTL(MVM_GET_LAPIC, struct mvm_lapic, vcpu_get_lapic, .out = true),
-	MVM_IOCTL(MVM_SET_LAPIC, struct mvm_lapic, vcpu_set_lapic),
-	MVM_IOCTL(MVM_GET_STATS, struct mvm_stats, vcpu_get_stats, .out = true),
+	MVM_IOCTL(MVM_RUN, struct mvm_run_request, .handler = vcpu_run, .flags = MVM_RUN_ASYNC),
+	MVM_IOCTL(MVM_SET_LINE, struct mvm_line, .handler = vcpu_set_line),
+	MVM_IOCTL(MVM_LAPIC_ACCESS, struct mvm_lapic_access, .stopped = lapic_access,
+		  .flags = MVM_LAPIC_WRITE, .out = true),
+	MVM_IOCTL(MVM_KICK, struct mvm_kick, .handler = vcpu_kick),
+	MVM_IOCTL(MVM_GET_SREGS, struct mvm_sregs, .stopped = mvm_ioctl_get_sregs, .out = true),
+	MVM_IOCTL(MVM_SET_SREGS, struct mvm_sregs, .stopped = mvm_ioctl_set_sregs),
+	MVM_IOCTL(MVM_GET_MSRS, struct mvm_msrs, .stopped = mvm_ioctl_get_msrs, .out = true),
+	MVM_IOCTL(MVM_SET_MSRS, struct mvm_msrs, .stopped = mvm_ioctl_set_msrs, .out = true),
+	MVM_IOCTL(MVM_GET_XSAVE, struct mvm_xsave, .stopped = mvm_ioctl_get_xsave, .out = true),
+	MVM_IOCTL(MVM_SET_XSAVE, struct mvm_xsave, .stopped = mvm_ioctl_set_xsave),
+	MVM_IOCTL(MVM_GET_CPUID, struct mvm_cpuid, .stopped = mvm_ioctl_get_cpuid, .out = true),
+	MVM_IOCTL(MVM_SET_CPUID, struct mvm_cpuid, .stopped = mvm_ioctl_set_cpuid),
+	MVM_IOCTL(MVM_GET_EVENTS, struct mvm_events, .stopped = mvm_ioctl_get_events, .out = true),
+	MVM_IOCTL(MVM_SET_EVENTS, struct mvm_events, .stopped = mvm_ioctl_set_events),
+	MVM_IOCTL(MVM_GET_LAPIC, struct mvm_lapic, .stopped = lapic_get, .out = true),
+	MVM_IOCTL(MVM_SET_LAPIC, struct mvm_lapic, .stopped = lapic_set),
+	MVM_IOCTL(MVM_GET_STATS, struct mvm_stats, .handler = vcpu_get_stats, .out = true),
 };
 
 static long vcpu_ioctl(struct file *file, unsigned int command, unsigned long arg)
@@ -382,18 +347,20 @@ static struct mvm_vcpu *alloc_vcpu(struct mvm_vm *vm, u32 id)
 
 /**
  * mvm_vcpu_create() - MVM_CREATE_VCPU
- * @vm: VM
- * @args: from user space
+ * @object: VM
+ * @data: struct mvm_create_vcpu
  *
  * Returns a descriptor or a negative errno.
  */
-int mvm_vcpu_create(struct mvm_vm *vm, const struct mvm_create_vcpu *args)
+long mvm_vcpu_create(void *object, void *data)
 {
+	const struct mvm_create_vcpu *args = data;
+	struct mvm_vm *vm = object;
 	struct mvm_vcpu *vcpu;
 	unsigned int id;
 	int fd, ret;
 
-	if (args->flags || args->reserved || args->id >= MVM_MAX_VCPUS)
+	if (args->reserved || args->id >= MVM_MAX_VCPUS)
 		return -EINVAL;
 	id = array_index_nospec(args->id, MVM_MAX_VCPUS);
 
@@ -412,7 +379,7 @@ int mvm_vcpu_create(struct mvm_vm *vm, const struct mvm_create_vcpu *args)
 	if (ret)
 		goto stop;
 
-	mvm_vm_get(vm);
+	kref_get(&vm->refs);
 	fd = anon_inode_getfd("mini-vm-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		mvm_vm_put(vm);

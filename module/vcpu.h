@@ -142,14 +142,15 @@ struct mvm_vcpu {
 	struct mvm_vcpu_stats stats;		/* [R] to change, [a] to read */
 };
 
-
 /* Bytes of the XSAVE image of every vCPU. */
 static inline u32 mvm_xsave_size(void)
 {
 	return mvm_cpuid_xsave_size(&mvm_supported_cpuid, mvm_caps.xcr0_mask);
 }
 
-int mvm_vcpu_create(struct mvm_vm *vm, const struct mvm_create_vcpu *args);
+long mvm_vcpu_create(void *vm, void *args);
 void mvm_vcpu_free(struct mvm_vcpu *vcpu);
+long mvm_vcpu_when_stopped(struct mvm_vcpu *vcpu,
+			   int (*handler)(struct mvm_vcpu *vcpu, void *args), void *args);
 
 #endif /* MVM_VCPU_H */

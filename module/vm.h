@@ -45,7 +45,6 @@ struct mvm_vm {
 		if (!((vcpu) = READ_ONCE((vm)->vcpus[i]))) {} else
 
 long mvm_vm_create(void *object, void *args);
-void mvm_vm_get(struct mvm_vm *vm);
 void mvm_vm_put(struct mvm_vm *vm);
 int mvm_vms_init(void);
 void mvm_vms_exit(void);
