@@ -170,42 +170,30 @@ static void complete_in(struct mvm_vcpu *vcpu)
 	u32 data = READ_ONCE(vcpu->run->io.data);
 	u64 *rax = &vcpu->run->gpr[MVM_RAX];
 
-	switch (vcpu->io.bytes) {
-	case 1:
-		*rax = (*rax & ~0xffULL) | (data & 0xff);
-		break;
-	case 2:
-		*rax = (*rax & ~0xffffULL) | (data & 0xffff);
-		break;
-	default:
+	if (vcpu->io.bytes == 4)
 		*rax = data;
-	}
+	else
+		memcpy(rax, &data, vcpu->io.bytes);
 }
 
 static int complete_exit(struct mvm_vcpu *vcpu)
 {
 	struct mvm_run *run = vcpu->run;
-	u64 data;
-	u32 vector;
 
-	switch (vcpu->answering) {
-	case MVM_EXIT_IO:
-		if ((vcpu->io.flags & (MVM_IO_IN | MVM_IO_STRING)) == MVM_IO_IN)
-			complete_in(vcpu);
-		break;
-	case MVM_EXIT_MSR:
-		if (vcpu->exit_reason == EXIT_REASON_MSR_READ) {
-			data = READ_ONCE(run->msr.data);
-			run->gpr[MVM_RAX] = (u32)data;
-			run->gpr[MVM_RDX] = data >> 32;
-		}
-		break;
-	case MVM_EXIT_EXTINT:
-		vector = READ_ONCE(run->extint.vector);
+	if (vcpu->answering == MVM_EXIT_IO &&
+	    (vcpu->io.flags & (MVM_IO_IN | MVM_IO_STRING)) == MVM_IO_IN) {
+		complete_in(vcpu);
+	} else if (vcpu->answering == MVM_EXIT_MSR && vcpu->exit_reason == EXIT_REASON_MSR_READ) {
+		u64 data = READ_ONCE(run->msr.data);
+
+		run->gpr[MVM_RAX] = (u32)data;
+		run->gpr[MVM_RDX] = data >> 32;
+	} else if (vcpu->answering == MVM_EXIT_EXTINT) {
+		u32 vector = READ_ONCE(run->extint.vector);
+
 		if (vector > 255)
 			return -EINVAL;
 		vcpu->deferred_interrupt = vector;
-		break;
 	}
 	return 0;
 }
@@ -223,8 +211,8 @@ static int complete_exit(struct mvm_vcpu *vcpu)
 static int take_answer(struct mvm_vcpu *vcpu)
 {
 	struct mvm_answer *answer = &vcpu->answer;
+	struct mvm_exception *exception = &answer->exception;
 	struct mvm_run *run = vcpu->run;
-	u8 action = READ_ONCE(run->action);
 	int ret;
 
 	if (unlikely(vcpu->regs_in_vmcs)) {
@@ -237,7 +225,7 @@ static int take_answer(struct mvm_vcpu *vcpu)
 		.rflags = (READ_ONCE(run->rflags) & RFLAGS_VALID) | X86_EFLAGS_FIXED,
 		.exception.vector = MVM_NO_EXCEPTION,
 	};
-	switch (action) {
+	switch (READ_ONCE(run->action)) {
 	case MVM_ACTION_COMPLETE:
 		ret = complete_exit(vcpu);
 		if (ret)
@@ -252,12 +240,10 @@ static int take_answer(struct mvm_vcpu *vcpu)
 	case MVM_ACTION_RETRY:
 		break;
 	case MVM_ACTION_EXCEPTION:
-		memcpy(&answer->exception, &run->exception, sizeof(run->exception));
-		if (answer->exception.vector > 31 ||
-		    answer->exception.vector == VECTOR_NMI ||
-		    answer->exception.has_error_code > 1 || answer->exception.reserved ||
-		    (answer->exception.has_error_code &&
-		     !(EXCEPTIONS_WITH_CODE & BIT(answer->exception.vector))))
+		memcpy(exception, &run->exception, sizeof(*exception));
+		if (exception->vector > 31 || exception->vector == VECTOR_NMI ||
+		    exception->has_error_code > 1 || exception->reserved ||
+		    (exception->has_error_code && !(EXCEPTIONS_WITH_CODE & BIT(exception->vector))))
 			return -EINVAL;
 		break;
 	default:
@@ -266,7 +252,7 @@ static int take_answer(struct mvm_vcpu *vcpu)
 	answer->load = true;
 	vcpu->answering = MVM_EXIT_NONE;
 	vcpu->halted_if = answer->rflags & X86_EFLAGS_IF;
-	if (answer->exception.vector != MVM_NO_EXCEPTION)
+	if (exception->vector != MVM_NO_EXCEPTION)
 		vcpu->halted = false;
 	return 0;
 }
@@ -348,10 +334,9 @@ void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
 			    test_and_clear_bit(vector, vcpu->pending_level))
 				lapic_accept(&vcpu->lapic, vector, true);
 	}
+	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests))
+		vcpu->nmi_pending |= lapic_lint1_is_nmi(&vcpu->lapic);
 	if (test_and_clear_bit(MVM_REQ_NMI, &vcpu->requests))
-		vcpu->nmi_pending = true;
-	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests) &&
-	    lapic_lint1_is_nmi(&vcpu->lapic))
 		vcpu->nmi_pending = true;
 }
 
@@ -398,23 +383,15 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	result = mvm_memory_fault(vcpu->vm, &vcpu->fault_cache, vcpu->fault_gpa,
 				  vcpu->fault_access, &error, &hva);
 	trace_mvm_ept_fault(vcpu, result);
-	switch (result) {
-	case MVM_FAULT_MAPPED:
+	/* The owner's last breath is no error: attend() will find MVM_REQ_STOP. */
+	if (result == MVM_FAULT_MAPPED || (result != MVM_FAULT_MMIO && READ_ONCE(vcpu->vm->dead)))
 		return false;
-	case MVM_FAULT_MMIO:
-		if (mvm_window_access(vcpu, mvm_exit_mmio, NULL))
-			mvm_exit_no_vmx(vcpu);
-		return true;
-	default:
-		/* The owner's last breath: attend() will find MVM_REQ_STOP. */
-		if (READ_ONCE(vcpu->vm->dead))
-			return false;
-		memory.user_addr = hva;
-		memory.error = error;
-		if (mvm_window_access(vcpu, mvm_exit_memory, &memory))
-			mvm_exit_no_vmx(vcpu);
-		return true;
-	}
+	memory.user_addr = hva;
+	memory.error = error;
+	if (mvm_window_access(vcpu, result == MVM_FAULT_MMIO ? mvm_exit_mmio : mvm_exit_memory,
+			      &memory))
+		mvm_exit_no_vmx(vcpu);
+	return true;
 }
 
 /* From MVM_RUN to the next exit to user space. */
@@ -475,14 +452,11 @@ int mvm_run_thread(void *data)
 	allow_signal(SIGKILL);		/* mvm_vcpu_stop() */
 	while (!kthread_should_stop()) {
 		set_current_state(TASK_IDLE);
-		if (READ_ONCE(vcpu->state) != VCPU_RUNNING) {
-			if (!kthread_should_stop())
-				schedule();
-			__set_current_state(TASK_RUNNING);
-			continue;
-		}
+		if (READ_ONCE(vcpu->state) != VCPU_RUNNING && !kthread_should_stop())
+			schedule();
 		__set_current_state(TASK_RUNNING);
-
+		if (READ_ONCE(vcpu->state) != VCPU_RUNNING)
+			continue;
 		run(vcpu);
 		mvm_run_ended(vcpu);
 	}
@@ -498,10 +472,9 @@ int mvm_run_thread(void *data)
  */
 int mvm_run_start(struct mvm_vcpu *vcpu)
 {
-	int ret;
+	int ret = take_answer(vcpu);
 
 	lockdep_assert_held(&vcpu->lock);
-	ret = take_answer(vcpu);
 	if (ret)
 		return ret;
 	spin_lock_irq(&vcpu->wait.lock);

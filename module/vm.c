@@ -45,15 +45,6 @@ static void free_vm(struct kref *refs)
 }
 
 /**
- * mvm_vm_get() - one more descriptor refers to the VM
- * @vm: VM
- */
-void mvm_vm_get(struct mvm_vm *vm)
-{
-	kref_get(&vm->refs);
-}
-
-/**
  * mvm_vm_put() - a descriptor is closed; the last one frees the VM
  * @vm: VM; the caller may sleep
  */
@@ -117,6 +108,22 @@ void mvm_vm_owner_gone(struct mvm_vm *vm)
 	}
 }
 
+/* Does a message from @source go to this vCPU too? */
+static bool names(const struct lapic_message *message, const struct mvm_vcpu *vcpu,
+		  const struct mvm_vcpu *source)
+{
+	switch (message->shorthand) {
+	case LAPIC_TO_SELF:
+		return vcpu == source;
+	case LAPIC_TO_OTHERS:
+		return vcpu != source;
+	case LAPIC_TO_ALL:
+		return true;
+	default:
+		return lapic_matches(&vcpu->lapic, message->dest, message->logical);
+	}
+}
+
 /**
  * mvm_vm_deliver() - route an interrupt message to the local APICs it names
  * @vm: VM
@@ -133,30 +140,12 @@ int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source,
 	bool found = false;
 	unsigned int i;
 
-	switch (message->mode) {
-	case LAPIC_FIXED:
-	case LAPIC_LOWEST:
-	case LAPIC_NMI:
-		break;
-	default:
+	if (message->mode != LAPIC_FIXED && message->mode != LAPIC_LOWEST &&
+	    message->mode != LAPIC_NMI)
 		return -EOPNOTSUPP;
-	}
 	mvm_for_each_vcpu(vm, i, vcpu) {
-		switch (message->shorthand) {
-		case LAPIC_TO_SELF:
-			if (vcpu != source)
-				continue;
-			break;
-		case LAPIC_TO_OTHERS:
-			if (vcpu == source)
-				continue;
-			break;
-		case LAPIC_TO_ALL:
-			break;
-		default:
-			if (!lapic_matches(&vcpu->lapic, message->dest, message->logical))
-				continue;
-		}
+		if (!names(message, vcpu, source))
+			continue;
 		found = true;
 		if (message->mode == LAPIC_NMI) {
 			if (vcpu == source)
@@ -179,19 +168,13 @@ static long vm_set_slot(void *object, void *args)
 	return mvm_memory_set_slot(object, args);
 }
 
-static long vm_create_vcpu(void *object, void *args)
-{
-	return mvm_vcpu_create(object, args);
-}
-
 static long vm_set_msr_policy(void *object, void *args)
 {
 	const struct mvm_msr_policy *policy = args;
 	struct mvm_vm *vm = object;
 	long ret = 0;
 
-	if (policy->flags || policy->reserved ||
-	    policy->policy > MVM_MSR_POLICY_FORWARD)
+	if (policy->reserved || policy->policy > MVM_MSR_POLICY_FORWARD)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
 	if (vm->has_run)
@@ -207,19 +190,18 @@ static long vm_signal_msi(void *object, void *args)
 	const struct mvm_msi *msi = args;
 	struct lapic_message message;
 
-	if (msi->flags || msi->reserved ||
-	    lapic_decode_msi(msi->address, msi->data, &message))
-		return -EINVAL;
-	if (message.mode != LAPIC_NMI && message.vector < 16)
+	if (msi->reserved || lapic_decode_msi(msi->address, msi->data, &message) ||
+	    (message.mode != LAPIC_NMI && message.vector < 16))
 		return -EINVAL;
 	return mvm_vm_deliver(object, NULL, &message);
 }
 
 static const struct mvm_ioctl_op vm_ioctls[] = {
-	MVM_IOCTL(MVM_SET_SLOT, struct mvm_slot, vm_set_slot),
-	MVM_IOCTL(MVM_CREATE_VCPU, struct mvm_create_vcpu, vm_create_vcpu),
-	MVM_IOCTL(MVM_SET_MSR_POLICY, struct mvm_msr_policy, vm_set_msr_policy),
-	MVM_IOCTL(MVM_SIGNAL_MSI, struct mvm_msi, vm_signal_msi),
+	MVM_IOCTL(MVM_SET_SLOT, struct mvm_slot, .handler = vm_set_slot,
+		  .flags = MVM_SLOT_READONLY),
+	MVM_IOCTL(MVM_CREATE_VCPU, struct mvm_create_vcpu, .handler = mvm_vcpu_create),
+	MVM_IOCTL(MVM_SET_MSR_POLICY, struct mvm_msr_policy, .handler = vm_set_msr_policy),
+	MVM_IOCTL(MVM_SIGNAL_MSI, struct mvm_msi, .handler = vm_signal_msi),
 };
 
 static long vm_ioctl(struct file *file, unsigned int command, unsigned long arg)
@@ -271,8 +253,7 @@ long mvm_vm_create(void *object, void *data)
 	struct mvm_vm *vm;
 	int ret;
 
-	if (args->flags & ~(MVM_VM_EXIT_HLT | MVM_VM_EXIT_VMCALL) ||
-	    !name_valid(args->name, sizeof(args->name)))
+	if (!name_valid(args->name, sizeof(args->name)))
 		return -EINVAL;
 	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)
