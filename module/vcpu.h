@@ -93,18 +93,15 @@ struct mvm_vcpu {
 
 	/* the hardware's view: window.c, vmcs.c */
 	void *vmcs;				/* [I] VMCS region */
-	u64 vmcs_pa;				/* [I] */
-	bool vmcs_cleared;			/* [R] VMCLEAR has initialised the region */
 	unsigned long *msr_bitmap;		/* [R] */
 	bool launched;				/* [R] in the open window */
 	unsigned long host_rsp;			/* [R] as last written to the VMCS: entry.S */
 	u32 proc_controls;			/* [R] likewise */
 	s64 tsc_offset;				/* [R] likewise */
 	int window_cpu;				/* [R] where the window is, or was last */
-	int last_cpu;				/* [R] host fields of the VMCS are this CPU's */
-	unsigned long host_cr3, host_cr4;	/* [R] as last written to the VMCS */
-	unsigned long host_fs_base;		/* [R] likewise */
-	u64 host_efer;				/* [R] likewise */
+	int last_cpu;				/* [R] where it ran last, or -1 */
+	/* [R] host fields as last written to the VMCS: window.c */
+	unsigned long host_cr3, host_cr4, host_fs_base, host_efer;
 
 	/* the guest's state that the VMCS does not hold */
 	struct mvm_event event;			/* [R] to inject */

@@ -18,6 +18,7 @@
 #include <asm/desc.h>
 #include <asm/debugreg.h>
 #include <asm/fpu/api.h>
+#include <asm/fpu/xstate.h>
 #include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
@@ -29,7 +30,6 @@
 #include "trace.h"
 #include "vcpu.h"
 #include "vm.h"
-#include "vmcs.h"
 #include "vmx_ops.h"
 #include "window.h"
 
@@ -45,7 +45,6 @@
 /* What a CPU keeps for windows.  Touched with IRQs off, or before first use. */
 struct mvm_cpu {
 	void *vmxon;			/* VMXON region */
-	u64 vmxon_pa;
 	struct mvm_window *open;	/* the window that is open now */
 	u64 last_vcpu;			/* who ran last, for the branch-predictor barrier */
 };
@@ -57,88 +56,54 @@ static bool cpu_has_pebs __ro_after_init;
 /* VMXON stops Intel PT's trace (SDM 3C 33.5); it is started again after VMXOFF. */
 static bool vmxon_stops_pt __ro_after_init;
 
+/*
+ * MSRs that VM entry and exit do not switch.  SWAPGS and SYSCALL cannot be
+ * intercepted, so their MSRs belong to the guest as soon as it may execute
+ * them: struct mvm_msr_state holds @guest, and in @swap whether that is so.
+ */
+#define SWAPPED_MSR(index, swap, guest) \
+	{ index, offsetof(struct mvm_msr_state, swap), offsetof(struct mvm_msr_state, guest) }
+
+static const struct {
+	u32 index;
+	u16 swap;
+	u16 guest;
+} swapped_msrs[] = {
+	SWAPPED_MSR(MSR_KERNEL_GS_BASE, swap_kernel_gs, kernel_gs_base),
+	SWAPPED_MSR(MSR_STAR, swap_syscall, star),
+	SWAPPED_MSR(MSR_LSTAR, swap_syscall, lstar),
+	SWAPPED_MSR(MSR_CSTAR, swap_syscall, cstar),
+	SWAPPED_MSR(MSR_SYSCALL_MASK, swap_syscall, fmask),
+	SWAPPED_MSR(MSR_TSC_AUX, swap_tsc_aux, tsc_aux),
+};
+
 /* The host's state while a window is open; lives on the opener's stack. */
 struct mvm_window {
 	struct mvm_vcpu *vcpu;
 	unsigned long cr4;		/* before the window */
-	u64 their_vmcs;			/* current VMCS of VMX's owner */
-	u64 pt_control;			/* IA32_RTIT_CTL, where VMXON stops a trace */
 	bool borrowed;
-	bool guest_loaded;		/* MSRs, FPU, debug registers below are saved */
+	u64 their_vmcs;			/* current VMCS of VMX's owner, or VMCS_NONE */
+	u64 pt_control;			/* IA32_RTIT_CTL, where VMXON stops a trace */
+	bool guest_loaded;		/* all below is saved */
 	u16 ldt, ds, es;
 	struct desc_ptr gdt, idt;
-	unsigned long cr2;
 	unsigned long dr7;
-	u64 dr[4];
+	unsigned long dr[4];
 	bool guest_breakpoints;
 	u64 debugctl;
 	u64 pebs_enable;
 	u64 xcr0;
-	bool swap_kernel_gs, swap_syscall, swap_tsc_aux;
-	u64 kernel_gs_base;
-	u64 star, lstar, cstar, fmask;
-	u64 tsc_aux;
+	u64 msrs[ARRAY_SIZE(swapped_msrs)];
+	bool swapped[ARRAY_SIZE(swapped_msrs)];
 };
 
 /*
  * CR4 is written raw: the kernel's shadow of CR4 must not learn of VMXE, and
  * no code that reads the shadow runs before it is cleared again.
  */
-static __always_inline unsigned long raw_read_cr4(void)
-{
-	unsigned long value;
-
-	asm volatile("mov %%cr4, %0" : "=r"(value));
-	return value;
-}
-
 static __always_inline void raw_write_cr4(unsigned long value)
 {
 	asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
-}
-
-/*
- * Enter VMX operation, or find that it is on already.  CR4.VMXE alone proves
- * nothing; VMPTRST faults outside VMX operation, and then VMX is free for us.
- */
-static int vmx_acquire(struct mvm_window *window)
-{
-	struct mvm_cpu *cpu = this_cpu_ptr(&mvm_cpus);
-
-	window->cr4 = raw_read_cr4();
-	window->borrowed = false;
-	if (window->cr4 & X86_CR4_VMXE) {
-		if (vmx_vmptrst(&window->their_vmcs) == VMX_OK) {
-			window->borrowed = true;
-			return 0;
-		}
-	} else {
-		raw_write_cr4(window->cr4 | X86_CR4_VMXE);
-	}
-	if (unlikely(vmxon_stops_pt))
-		rdmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
-	if (likely(vmx_vmxon(cpu->vmxon_pa) == VMX_OK))
-		return 0;
-	raw_write_cr4(window->cr4);
-	return -EIO;
-}
-
-/*
- * VMCLEAR also when VMXOFF follows: VMXOFF does not write cached VMCS data back
- * (SDM 3C 25.11.1), and in borrow mode the owner may turn VMX off at any time.
- */
-static void vmx_release(struct mvm_window *window)
-{
-	vmx_vmclear(window->vcpu->vmcs_pa);
-	if (window->borrowed) {
-		if (window->their_vmcs != VMCS_NONE)
-			vmx_vmptrld(window->their_vmcs);
-		return;
-	}
-	vmx_vmxoff();
-	if (unlikely(vmxon_stops_pt && window->pt_control & RTIT_CTL_TRACEEN))
-		wrmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
-	raw_write_cr4(window->cr4);
 }
 
 /* The base of the TSS that TR names, from the GDT: 16-byte descriptor. */
@@ -149,103 +114,60 @@ static unsigned long host_tr_base(const struct desc_ptr *gdt)
 
 	store_tr(tr);
 	tss = (const void *)(gdt->address + (tr & ~7));
-	return tss->base0 | tss->base1 << 16 | (unsigned long)tss->base2 << 24 |
-	       (unsigned long)tss->base3 << 32;
+	return get_desc_base((const void *)tss) | (unsigned long)tss->base3 << 32;
+}
+
+/* A host field of the VMCS, where a VMWRITE costs more than a comparison. */
+static void refresh_host_field(unsigned long field, unsigned long *written, unsigned long value)
+{
+	if (*written == value)
+		return;
+	vmcs_write(field, value);
+	*written = value;
 }
 
 /*
  * Host fields of the VMCS (SDM 3C 25.5).  Those of the CPU change with the CPU
- * only; the others are compared with what the VMCS holds, because a VMWRITE
- * costs more than a comparison.  EFER and the MSRs are read here and not
- * remembered: with another hypervisor loaded its guest's values may be live.
+ * only; the others are compared with what the VMCS holds.  EFER and the MSRs are
+ * read here and not remembered: with another hypervisor loaded its guest's values
+ * may be live.
  */
 static void refresh_host_fields(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	unsigned long cr3 = __read_cr3();
-	unsigned long cr4 = window->cr4 | X86_CR4_VMXE;
-	unsigned long fs_base;
-	int cpu = smp_processor_id();
-	u64 efer;
-
-	if (vcpu->last_cpu != cpu) {
-		u64 sysenter_esp, gs_base;
-
-		rdmsrl(MSR_IA32_SYSENTER_ESP, sysenter_esp);
-		rdmsrl(MSR_GS_BASE, gs_base);
-		vmcs_write_natural(VMCS_HOST_SYSENTER_ESP, sysenter_esp);
-		vmcs_write_natural(VMCS_HOST_GS_BASE, gs_base);
-		vmcs_write_natural(VMCS_HOST_TR_BASE, host_tr_base(&window->gdt));
-		vmcs_write_natural(VMCS_HOST_GDTR_BASE, window->gdt.address);
-		vmcs_write_natural(VMCS_HOST_IDTR_BASE, window->idt.address);
+	if (vcpu->last_cpu != smp_processor_id()) {
+		vmcs_write(HOST_IA32_SYSENTER_ESP, native_read_msr(MSR_IA32_SYSENTER_ESP));
+		vmcs_write(HOST_GS_BASE, native_read_msr(MSR_GS_BASE));
+		vmcs_write(HOST_TR_BASE, host_tr_base(&window->gdt));
+		vmcs_write(HOST_GDTR_BASE, window->gdt.address);
+		vmcs_write(HOST_IDTR_BASE, window->idt.address);
 	}
-	if (vcpu->host_cr3 != cr3) {
-		vmcs_write_natural(VMCS_HOST_CR3, cr3);
-		vcpu->host_cr3 = cr3;
-	}
-	if (vcpu->host_cr4 != cr4) {
-		vmcs_write_natural(VMCS_HOST_CR4, cr4);
-		vcpu->host_cr4 = cr4;
-	}
-	rdmsrl(MSR_FS_BASE, fs_base);
-	if (vcpu->host_fs_base != fs_base) {
-		vmcs_write_natural(VMCS_HOST_FS_BASE, fs_base);
-		vcpu->host_fs_base = fs_base;
-	}
-	rdmsrl(MSR_EFER, efer);
-	if (vcpu->host_efer != efer) {
-		vmcs_write64(VMCS_HOST_EFER, efer);
-		vcpu->host_efer = efer;
-	}
-	if (mvm_caps.perf_global_ctrl) {
-		u64 global_ctrl;
-
-		rdmsrl(MSR_CORE_PERF_GLOBAL_CTRL, global_ctrl);
-		vmcs_write64(VMCS_HOST_PERF_GLOBAL_CTRL, global_ctrl);
-	}
+	refresh_host_field(HOST_CR3, &vcpu->host_cr3, __read_cr3());
+	refresh_host_field(HOST_CR4, &vcpu->host_cr4, window->cr4 | X86_CR4_VMXE);
+	refresh_host_field(HOST_FS_BASE, &vcpu->host_fs_base, native_read_msr(MSR_FS_BASE));
+	refresh_host_field(HOST_IA32_EFER, &vcpu->host_efer, native_read_msr(MSR_EFER));
+	if (mvm_caps.perf_global_ctrl)
+		vmcs_write(HOST_IA32_PERF_GLOBAL_CTRL, native_read_msr(MSR_CORE_PERF_GLOBAL_CTRL));
 }
 
-/* Swap an MSR: the host's value to @host, the guest's to the CPU. */
-static __always_inline void load_msr(u32 index, u64 *host, u64 guest)
+static u64 *guest_msr(struct mvm_vcpu *vcpu, unsigned int i)
 {
-	rdmsrl(index, *host);
-	if (*host != guest)
-		wrmsrl(index, guest);
+	return (void *)&vcpu->msr + swapped_msrs[i].guest;
 }
 
-/* And back: the guest may have changed it without an exit. */
-static __always_inline void unload_msr(u32 index, u64 host, u64 *guest)
-{
-	rdmsrl(index, *guest);
-	if (*guest != host)
-		wrmsrl(index, host);
-}
-
-/*
- * MSRs that VM entry and exit do not switch.  SWAPGS and SYSCALL cannot be
- * intercepted, so their MSRs belong to the guest as soon as it may execute
- * them.
- */
 static void load_guest_msrs(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	struct mvm_msr_state *msr = &vcpu->msr;
+	unsigned int i;
 
-	/* The flags may change before the window closes: remember. */
-	msr->reopen = false;
-	window->swap_kernel_gs = msr->swap_kernel_gs;
-	window->swap_syscall = msr->swap_syscall;
-	window->swap_tsc_aux = msr->swap_tsc_aux;
-
-	if (msr->swap_kernel_gs)
-		load_msr(MSR_KERNEL_GS_BASE, &window->kernel_gs_base,
-			 msr->kernel_gs_base);
-	if (msr->swap_syscall) {
-		load_msr(MSR_STAR, &window->star, msr->star);
-		load_msr(MSR_LSTAR, &window->lstar, msr->lstar);
-		load_msr(MSR_CSTAR, &window->cstar, msr->cstar);
-		load_msr(MSR_SYSCALL_MASK, &window->fmask, msr->fmask);
+	vcpu->msr.reopen = false;
+	for (i = 0; i < ARRAY_SIZE(swapped_msrs); i++) {
+		/* The flags may change before the window closes: remember. */
+		window->swapped[i] = *(bool *)((void *)&vcpu->msr + swapped_msrs[i].swap);
+		if (!window->swapped[i])
+			continue;
+		rdmsrl(swapped_msrs[i].index, window->msrs[i]);
+		if (window->msrs[i] != *guest_msr(vcpu, i))
+			wrmsrl(swapped_msrs[i].index, *guest_msr(vcpu, i));
 	}
-	if (msr->swap_tsc_aux)
-		load_msr(MSR_TSC_AUX, &window->tsc_aux, msr->tsc_aux);
 	rdmsrl(MSR_IA32_DEBUGCTLMSR, window->debugctl);
 	/* PEBS would write its records into the guest's address space. */
 	window->pebs_enable = 0;
@@ -258,19 +180,19 @@ static void load_guest_msrs(struct mvm_vcpu *vcpu, struct mvm_window *window)
 
 static void unload_guest_msrs(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	struct mvm_msr_state *msr = &vcpu->msr;
+	unsigned int i;
+	u64 guest;
 
-	if (window->swap_kernel_gs)
-		unload_msr(MSR_KERNEL_GS_BASE, window->kernel_gs_base,
-			   &msr->kernel_gs_base);
-	if (window->swap_syscall) {
-		unload_msr(MSR_STAR, window->star, &msr->star);
-		unload_msr(MSR_LSTAR, window->lstar, &msr->lstar);
-		unload_msr(MSR_CSTAR, window->cstar, &msr->cstar);
-		unload_msr(MSR_SYSCALL_MASK, window->fmask, &msr->fmask);
+	for (i = 0; i < ARRAY_SIZE(swapped_msrs); i++) {
+		if (!window->swapped[i])
+			continue;
+		rdmsrl(swapped_msrs[i].index, guest);
+		/* A write of TSC_AUX exits, and its value waits for the next window. */
+		if (swapped_msrs[i].index != MSR_TSC_AUX)
+			*guest_msr(vcpu, i) = guest;
+		if (guest != window->msrs[i])
+			wrmsrl(swapped_msrs[i].index, window->msrs[i]);
 	}
-	if (window->swap_tsc_aux)
-		wrmsrl(MSR_TSC_AUX, window->tsc_aux);
 	/* A VM exit clears DEBUGCTL (SDM 3C 28.5.1). */
 	if (window->debugctl)
 		wrmsrl(MSR_IA32_DEBUGCTLMSR, window->debugctl);
@@ -289,6 +211,18 @@ void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0)
 	xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
 }
 
+/* False: the CPU refused the image. */
+static bool xrstor(const void *image, u64 mask)
+{
+	asm volatile goto("1: xrstor64 (%0)\n\t"
+			  _ASM_EXTABLE(1b, %l[refused])
+			  : : "r"(image), "a"((u32)mask), "d"((u32)(mask >> 32))
+			  : "memory" : refused);
+	return true;
+refused:
+	return false;
+}
+
 /*
  * FPU, SSE and AVX.  The image is loaded and stored with the host's XCR0, so
  * that every component that the guest may ever enable is switched, whatever its
@@ -298,25 +232,17 @@ void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0)
  */
 static void load_guest_fpu(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	u64 mask = mvm_caps.xcr0_mask;
-
 	kernel_fpu_begin_mask(0);
 	if (!static_cpu_has(X86_FEATURE_XSAVE)) {
-		asm volatile("fxrstor64 %0" : : "m"(*(char (*)[512])vcpu->xsave));
+		asm volatile("fxrstor64 (%0)" : : "r"(vcpu->xsave) : "memory");
 		return;
 	}
-	asm volatile goto("1: xrstor64 (%0)\n\t"
-			  _ASM_EXTABLE(1b, %l[refused])
-			  : : "r"(vcpu->xsave), "a"((u32)mask),
-			      "d"((u32)(mask >> 32)) : "memory" : refused);
-	goto loaded;
-refused:
-	/* The legacy region and the header: XSTATE_BV 0 resets everything. */
-	memset(vcpu->xsave, 0, 512 + 64);
-	((struct fxregs_state *)vcpu->xsave)->mxcsr = MXCSR_DEFAULT;
-	asm volatile("xrstor64 (%0)" : : "r"(vcpu->xsave), "a"((u32)mask),
-		     "d"((u32)(mask >> 32)) : "memory");
-loaded:
+	if (unlikely(!xrstor(vcpu->xsave, mvm_caps.xcr0_mask))) {
+		/* The legacy region and the header: XSTATE_BV 0 resets everything. */
+		memset(vcpu->xsave, 0, FXSAVE_SIZE + XSAVE_HDR_SIZE);
+		((struct fxregs_state *)vcpu->xsave)->mxcsr = MXCSR_DEFAULT;
+		xrstor(vcpu->xsave, mvm_caps.xcr0_mask);
+	}
 	window->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 	if (vcpu->xcr0 != window->xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
@@ -327,30 +253,19 @@ static void unload_guest_fpu(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	u64 mask = mvm_caps.xcr0_mask;
 
 	if (!static_cpu_has(X86_FEATURE_XSAVE)) {
-		asm volatile("fxsave64 %0" : "=m"(*(char (*)[512])vcpu->xsave));
+		asm volatile("fxsave64 (%0)" : : "r"(vcpu->xsave) : "memory");
 	} else {
 		if (vcpu->xcr0 != window->xcr0)
 			xsetbv(XCR_XFEATURE_ENABLED_MASK, window->xcr0);
-		if (static_cpu_has(X86_FEATURE_XSAVEOPT))
-			asm volatile("xsaveopt64 (%0)" : : "r"(vcpu->xsave),
-				     "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
-		else
-			asm volatile("xsave64 (%0)" : : "r"(vcpu->xsave),
-				     "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+		asm volatile(ALTERNATIVE("xsave64 (%0)", "xsaveopt64 (%0)", X86_FEATURE_XSAVEOPT)
+			     : : "r"(vcpu->xsave), "a"((u32)mask), "d"((u32)(mask >> 32))
+			     : "memory");
 	}
 	kernel_fpu_end();
 }
 
 /* L0-L3, G0-G3 */
 #define DR7_ENABLE_BITS	0xffUL
-
-static void load_breakpoints(const u64 dr[4])
-{
-	set_debugreg(dr[0], 0);
-	set_debugreg(dr[1], 1);
-	set_debugreg(dr[2], 2);
-	set_debugreg(dr[3], 3);
-}
 
 /*
  * Debug registers.  DR7 and DEBUGCTL are switched by VM entry and exit; DR6 is
@@ -359,30 +274,28 @@ static void load_breakpoints(const u64 dr[4])
  */
 static void load_guest_debug(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	unsigned long dr;
+	unsigned int i;
 
 	get_debugreg(window->dr7, 7);
-	window->guest_breakpoints =
-		vmcs_read_natural(VMCS_GUEST_DR7) & DR7_ENABLE_BITS;
+	window->guest_breakpoints = vmcs_read(GUEST_DR7) & DR7_ENABLE_BITS;
 	if (likely(!window->guest_breakpoints))
 		return;
 	/* The host's own breakpoints must not fire on the guest's addresses. */
 	set_debugreg(0UL, 7);
-	get_debugreg(dr, 0);
-	window->dr[0] = dr;
-	get_debugreg(dr, 1);
-	window->dr[1] = dr;
-	get_debugreg(dr, 2);
-	window->dr[2] = dr;
-	get_debugreg(dr, 3);
-	window->dr[3] = dr;
-	load_breakpoints(vcpu->dr);
+	for (i = 0; i < 4; i++) {
+		get_debugreg(window->dr[i], i);
+		set_debugreg(vcpu->dr[i], i);
+	}
 }
 
 static void unload_guest_debug(struct mvm_window *window)
 {
-	if (unlikely(window->guest_breakpoints))
-		load_breakpoints(window->dr);
+	unsigned int i;
+
+	if (unlikely(window->guest_breakpoints)) {
+		for (i = 0; i < 4; i++)
+			set_debugreg(window->dr[i], i);
+	}
 	/* A VM exit leaves DR7 at 0x400 (SDM 3C 28.5.1). */
 	if (window->dr7 != 0x400 || window->guest_breakpoints)
 		set_debugreg(window->dr7, 7);
@@ -413,28 +326,61 @@ static void restore_host_tables(struct mvm_window *window)
 }
 
 /*
- * Open: IRQs are off.  On success the vCPU's VMCS is current and clear.
+ * VMCLEAR also when VMXOFF follows: VMXOFF does not write cached VMCS data back
+ * (SDM 3C 25.11.1), and in borrow mode the owner may turn VMX off at any time.
+ */
+static void window_close(struct mvm_window *window)
+{
+	if (window->guest_loaded) {
+		unload_guest_fpu(window->vcpu, window);
+		unload_guest_msrs(window->vcpu, window);
+		unload_guest_debug(window);
+	}
+	vmx_vmclear(__pa(window->vcpu->vmcs));
+	if (window->their_vmcs != VMCS_NONE)
+		vmx_vmptrld(window->their_vmcs);
+	if (!window->borrowed) {
+		vmx_vmxoff();
+		if (unlikely(vmxon_stops_pt && window->pt_control & RTIT_CTL_TRACEEN))
+			wrmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
+		raw_write_cr4(window->cr4);
+	}
+	this_cpu_write(mvm_cpus.open, NULL);
+	if (window->guest_loaded) {
+		restore_host_tables(window);
+		mvm_mitigate_after_guest(window->their_vmcs != VMCS_NONE);
+	}
+}
+
+/*
+ * Open: IRQs are off.  Enter VMX operation, or find that it is on already:
+ * CR4.VMXE alone proves nothing; VMPTRST faults outside VMX operation, and then
+ * VMX is free for us.  On success the vCPU's VMCS is current and clear.
  */
 static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	struct mvm_cpu *cpu = this_cpu_ptr(&mvm_cpus);
-	int ret;
-
 	window->vcpu = vcpu;
 	window->guest_loaded = false;
-	ret = vmx_acquire(window);
-	if (unlikely(ret))
-		return ret;
-	cpu->open = window;
-	/* A new region is not a VMCS before VMCLEAR (SDM 3C 25.11.3). */
-	if (unlikely(!vcpu->vmcs_cleared))
-		vcpu->vmcs_cleared = vmx_vmclear(vcpu->vmcs_pa) == VMX_OK;
-	if (unlikely(vmx_vmptrld(vcpu->vmcs_pa) != VMX_OK)) {
-		cpu->open = NULL;
-		vmx_release(window);
+	window->their_vmcs = VMCS_NONE;
+	window->cr4 = __read_cr4();
+	window->borrowed = window->cr4 & X86_CR4_VMXE && !vmx_vmptrst(&window->their_vmcs);
+	if (!window->borrowed) {
+		raw_write_cr4(window->cr4 | X86_CR4_VMXE);
+		if (unlikely(vmxon_stops_pt))
+			rdmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
+		if (unlikely(vmx_vmxon(__pa(this_cpu_read(mvm_cpus.vmxon))))) {
+			raw_write_cr4(window->cr4);
+			return -EIO;
+		}
+	}
+	this_cpu_write(mvm_cpus.open, window);
+	vcpu->launched = false;
+	/* A region that never ran is no VMCS before VMCLEAR (SDM 3C 25.11.3). */
+	if ((unlikely(vcpu->last_cpu < 0) && vmx_vmclear(__pa(vcpu->vmcs))) ||
+	    unlikely(vmx_vmptrld(__pa(vcpu->vmcs)))) {
+		window_close(window);
 		return -EIO;
 	}
-	vcpu->launched = false;
 	return 0;
 }
 
@@ -444,7 +390,6 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
  */
 static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	struct mvm_cpu *cpu = this_cpu_ptr(&mvm_cpus);
 	bool moved = vcpu->last_cpu != smp_processor_id();
 	u64 serial = vcpu->vm->serial * MVM_MAX_VCPUS + vcpu->id;
 
@@ -453,8 +398,7 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	load_guest_debug(vcpu, window);
 	load_guest_msrs(vcpu, window);
 	load_guest_fpu(vcpu, window);
-	window->cr2 = native_read_cr2();
-	if (window->cr2 != vcpu->cr2)
+	if (native_read_cr2() != vcpu->cr2)
 		native_write_cr2(vcpu->cr2);
 	window->guest_loaded = true;
 
@@ -468,49 +412,24 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		vcpu->stats.invepts++;
 	}
 	vcpu->last_cpu = smp_processor_id();
-	mvm_mitigate_before_guest(cpu->last_vcpu != serial);
-	cpu->last_vcpu = serial;
-}
-
-static void window_close(struct mvm_vcpu *vcpu, struct mvm_window *window)
-{
-	if (window->guest_loaded) {
-		vcpu->cr2 = native_read_cr2();
-		unload_guest_fpu(vcpu, window);
-		unload_guest_msrs(vcpu, window);
-		unload_guest_debug(window);
-	}
-	vmx_release(window);
-	this_cpu_ptr(&mvm_cpus)->open = NULL;
-	if (window->guest_loaded) {
-		restore_host_tables(window);
-		mvm_mitigate_after_guest(window->borrowed && window->their_vmcs != VMCS_NONE);
-	}
+	mvm_mitigate_before_guest(this_cpu_xchg(mvm_cpus.last_vcpu, serial) != serial);
 }
 
 /*
- * Call entry.S.  It leaves no general register but RBP and RSP as it was: the
- * compiler keeps what it needs, which is less than a function call would save.
+ * Enter once, and see why the guest came back.  entry.S leaves no general
+ * register but RBP, RSP and RDI as it was: the compiler keeps what it needs,
+ * which is less than a function call would save.
  */
-static __always_inline int vmx_enter(struct mvm_vcpu *vcpu)
-{
-	int failed;
-
-	asm volatile("call mvm_vmx_enter"
-		     : "=a"(failed), "+D"(vcpu), ASM_CALL_CONSTRAINT
-		     : : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
-			 "r13", "r14", "r15", "cc", "memory");
-	return failed;
-}
-
-/* Enter once, and see why the guest came back. */
 static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 {
 	int failed;
 
 	trace_mvm_entry(vcpu);
 	vcpu->stats.entries++;
-	failed = vmx_enter(vcpu);
+	asm volatile("call mvm_vmx_enter"
+		     : "=a"(failed), "+D"(vcpu), ASM_CALL_CONSTRAINT
+		     : : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
+			 "r13", "r14", "r15", "cc", "memory");
 	if (unlikely(failed))
 		return mvm_exit_entry_refused(vcpu, failed);
 	vcpu->launched = true;
@@ -567,7 +486,8 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 		if (result == EXIT_INJECT)
 			result = mvm_inject_events(vcpu);
 	}
-	window_close(vcpu, &window);
+	vcpu->cr2 = native_read_cr2();
+	window_close(&window);
 	mvm_after_window(vcpu);
 out:
 	smp_store_release(&vcpu->mode, MVM_OUTSIDE);
@@ -594,7 +514,7 @@ int mvm_window_access(struct mvm_vcpu *vcpu,
 	ret = window_open(vcpu, &window);
 	if (!ret) {
 		fn(vcpu, arg);
-		window_close(vcpu, &window);
+		window_close(&window);
 	}
 	local_irq_enable();
 	return ret;
@@ -608,21 +528,12 @@ int mvm_window_access(struct mvm_vcpu *vcpu,
  */
 static int die_notify(struct notifier_block *self, unsigned long event, void *data)
 {
-	struct mvm_window *window;
+	struct mvm_window *window = this_cpu_read(mvm_cpus.open);
 
-	if (event != DIE_OOPS)
-		return NOTIFY_DONE;
-	window = this_cpu_ptr(&mvm_cpus)->open;
-	if (window) {
-		this_cpu_ptr(&mvm_cpus)->open = NULL;
-		if (window->guest_loaded) {
-			unload_guest_fpu(window->vcpu, window);
-			unload_guest_msrs(window->vcpu, window);
-			unload_guest_debug(window);
-		}
-		vmx_release(window);
-		if (window->guest_loaded)
-			restore_host_tables(window);
+	if (event == DIE_OOPS && window) {
+		/* Another oops on the way does not come back here. */
+		this_cpu_write(mvm_cpus.open, NULL);
+		window_close(window);
 	}
 	return NOTIFY_DONE;
 }
@@ -636,27 +547,21 @@ static struct notifier_block die_block = { .notifier_call = die_notify };
  */
 int mvm_windows_init(void)
 {
+	u64 pebs;
 	int cpu;
 
-	if (boot_cpu_has(X86_FEATURE_DS)) {
-		u64 misc, pebs;
-
-		cpu_has_pebs = !rdmsrl_safe(MSR_IA32_MISC_ENABLE, &misc) &&
-			       !(misc & MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL) &&
-			       !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &pebs);
-	}
+	cpu_has_pebs = boot_cpu_has(X86_FEATURE_PEBS) && !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &pebs);
 	vmxon_stops_pt = boot_cpu_has(X86_FEATURE_INTEL_PT) && !mvm_caps.pt_in_vmx;
 	for_each_possible_cpu(cpu) {
-		struct mvm_cpu *c = per_cpu_ptr(&mvm_cpus, cpu);
+		u32 *vmxon = (void *)get_zeroed_page(GFP_KERNEL);
 
-		c->vmxon = (void *)get_zeroed_page(GFP_KERNEL);
-		if (!c->vmxon) {
+		if (!vmxon) {
 			mvm_windows_exit();
 			return -ENOMEM;
 		}
 		/* Bits 30:0 of the first word: the revision (SDM 3C 25.11.5). */
-		*(u32 *)c->vmxon = mvm_caps.vmcs_revision;
-		c->vmxon_pa = __pa(c->vmxon);
+		*vmxon = mvm_caps.vmcs_revision;
+		per_cpu(mvm_cpus, cpu).vmxon = vmxon;
 	}
 	return register_die_notifier(&die_block);
 }
