@@ -80,12 +80,7 @@ static struct miscdevice device = {
 
 static struct dentry *debug_dir;
 
-static int mitigations_show(struct seq_file *file, void *unused)
-{
-	mvm_mitigations_show(file);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(mitigations);
+DEFINE_SHOW_ATTRIBUTE(mvm_mitigations);
 
 static int controls_show(struct seq_file *file, void *unused)
 {
@@ -99,7 +94,7 @@ DEFINE_SHOW_ATTRIBUTE(controls);
 static void debugfs_init(void)
 {
 	debug_dir = debugfs_create_dir("mini-vm", NULL);
-	debugfs_create_file("mitigations", 0400, debug_dir, NULL, &mitigations_fops);
+	debugfs_create_file("mitigations", 0400, debug_dir, NULL, &mvm_mitigations_fops);
 	debugfs_create_file("controls", 0400, debug_dir, NULL, &controls_fops);
 }
 

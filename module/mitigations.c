@@ -34,7 +34,6 @@ bool mvm_clear_cpu_buffers;
 
 /* The CPU's way to flush the L1 data cache. */
 static enum { L1D_LEAVE, L1D_MSR, L1D_LOADS } l1d_flush __ro_after_init;
-static bool barrier_between_vms __ro_after_init;
 
 /* Twice the largest L1 data cache, for flushing it by loads. */
 #define FLUSH_ORDER	4
@@ -57,11 +56,6 @@ static void flush_l1d_by_loads(void)
 	barrier_nospec();
 }
 
-static void branch_predictor_barrier(void)
-{
-	wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
-}
-
 /**
  * mvm_mitigate_before_guest() - steps when a window has opened
  * @other_vcpu: another vCPU ran last on this CPU
@@ -72,8 +66,8 @@ static void branch_predictor_barrier(void)
  */
 void mvm_mitigate_before_guest(bool other_vcpu)
 {
-	if (other_vcpu && barrier_between_vms)
-		branch_predictor_barrier();
+	if (other_vcpu)
+		indirect_branch_prediction_barrier();
 	if (l1d_flush == L1D_MSR)
 		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
 	else if (l1d_flush == L1D_LOADS)
@@ -89,8 +83,8 @@ void mvm_mitigate_before_guest(bool other_vcpu)
  */
 void mvm_mitigate_after_guest(bool others_vmcs)
 {
-	if (others_vmcs && barrier_between_vms)
-		branch_predictor_barrier();
+	if (others_vmcs)
+		indirect_branch_prediction_barrier();
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
@@ -106,7 +100,6 @@ int __init mvm_mitigations_init(void)
 {
 	bool off = cpu_mitigations_off();
 
-	barrier_between_vms = boot_cpu_has(X86_FEATURE_USE_IBPB);
 	mvm_clear_cpu_buffers = !off &&
 		(boot_cpu_has_bug(X86_BUG_MDS) || boot_cpu_has_bug(X86_BUG_TAA) ||
 		 boot_cpu_has_bug(X86_BUG_MMIO_STALE_DATA) ||
@@ -114,18 +107,12 @@ int __init mvm_mitigations_init(void)
 		 boot_cpu_has_bug(X86_BUG_RFDS) ||
 #endif
 		 false);
-	l1d_flush = L1D_LEAVE;
-	if (off || !boot_cpu_has_bug(X86_BUG_L1TF))
+	if (!off && boot_cpu_has_bug(X86_BUG_L1TF))
+		l1d_flush = boot_cpu_has(X86_FEATURE_FLUSH_L1D) ? L1D_MSR : L1D_LOADS;
+	if (l1d_flush != L1D_LOADS)
 		return 0;
-	if (boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
-		l1d_flush = L1D_MSR;
-		return 0;
-	}
 	flush_pages = (char *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, FLUSH_ORDER);
-	if (!flush_pages)
-		return -ENOMEM;
-	l1d_flush = L1D_LOADS;
-	return 0;
+	return flush_pages ? 0 : -ENOMEM;
 }
 
 /**
@@ -139,8 +126,11 @@ void mvm_mitigations_exit(void)
 /**
  * mvm_mitigations_show() - the choices, for debugfs
  * @file: output
+ * @unused: for DEFINE_SHOW_ATTRIBUTE()
+ *
+ * Returns 0.
  */
-void mvm_mitigations_show(struct seq_file *file)
+int mvm_mitigations_show(struct seq_file *file, void *unused)
 {
 	static const char * const l1d[] = {
 		[L1D_LEAVE] = "not needed, or mitigations=off",
@@ -161,7 +151,8 @@ void mvm_mitigations_show(struct seq_file *file)
 	seq_printf(file, "CPU buffers: %s\n", mvm_clear_cpu_buffers ?
 		   "VERW before each entry" : "not needed, or mitigations=off");
 	seq_printf(file, "L1 data cache: %s\n", l1d[l1d_flush]);
-	seq_printf(file, "branch predictors: %s\n", barrier_between_vms ?
+	seq_printf(file, "branch predictors: %s\n", boot_cpu_has(X86_FEATURE_USE_IBPB) ?
 		   "IBPB between vCPUs" : "left, as the kernel chose");
 	seq_puts(file, "SPEC_CTRL: the host's value stays in force, hidden from guests\n");
+	return 0;
 }

@@ -16,7 +16,7 @@ extern const u16 mvm_verw_selector;
 
 int mvm_mitigations_init(void);
 void mvm_mitigations_exit(void);
-void mvm_mitigations_show(struct seq_file *file);
+int mvm_mitigations_show(struct seq_file *file, void *unused);
 
 /* In a window, IRQs off. */
 void mvm_mitigate_before_guest(bool other_vcpu);
