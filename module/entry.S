@@ -31,21 +31,14 @@
  * The guest's registers from or to the run page, whose address is in RAX: in the
  * order of enum mvm_gpr, from RCX on; RSP is in the VMCS.  MOV keeps the flags.
  */
-.macro load_gprs
+.macro move_gprs to_page:req
 	.set	n, 1
 	.irp	reg, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
-	.ifnc	\reg, rsp
-	mov	RUN_GPRS + 8 * n(%rax), %\reg
-	.endif
-	.set	n, n + 1
-	.endr
-.endm
-
-.macro store_gprs
-	.set	n, 1
-	.irp	reg, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
-	.ifnc	\reg, rsp
+	.ifc	\reg, rsp
+	.elseif	\to_page
 	mov	%\reg, RUN_GPRS + 8 * n(%rax)
+	.else
+	mov	RUN_GPRS + 8 * n(%rax), %\reg
 	.endif
 	.set	n, n + 1
 	.endr
@@ -69,7 +62,7 @@ SYM_FUNC_START(mvm_vmx_enter)
 	mov	VCPU_RUN(%rdi), %rax
 	cmpb	$0, VCPU_LAUNCHED(%rdi)	/* ZF decides below; MOV keeps it */
 
-	load_gprs
+	move_gprs to_page=0
 	mov	RUN_GPRS(%rax), %rax
 
 	je	.Lnot_launched
@@ -106,7 +99,7 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	mov	8(%rsp), %rax		/* @vcpu */
 	mov	VCPU_RUN(%rax), %rax
 	pop	RUN_GPRS(%rax)
-	store_gprs
+	move_gprs to_page=1
 	xor	%eax, %eax		/* result: a VM exit */
 
 .Lclear:
