@@ -475,6 +475,9 @@ bool mvm_cpuid_xcr0_valid(const struct mvm_cpuid_table *table, u64 xcr0)
 	const struct mvm_cpuid_entry *entry = find_entry(table, 0xd, 0);
 	u64 avx512 = xcr0 & XFEATURE_MASK_AVX512;
 
+	/* Without XSAVE nobody can change it from its reset value. */
+	if (xcr0 == XFEATURE_MASK_FP)
+		return true;
 	if (!(xcr0 & XFEATURE_MASK_FP) || xcr0 & ~(entry->eax | (u64)entry->edx << 32))
 		return false;
 	if (xcr0 & XFEATURE_MASK_YMM && !(xcr0 & XFEATURE_MASK_SSE))

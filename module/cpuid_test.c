@@ -808,7 +808,8 @@ static void xcr0_values(struct kunit *test)
 	}
 	KUNIT_EXPECT_FALSE(test, mvm_cpuid_xcr0_valid(supported, BIT_ULL(63) | 1));
 	mvm_cpuid_supported(table, read_rich, &bare_caps);
-	KUNIT_EXPECT_FALSE(test, mvm_cpuid_xcr0_valid(table, 1));
+	KUNIT_EXPECT_TRUE(test, mvm_cpuid_xcr0_valid(table, 1));
+	KUNIT_EXPECT_FALSE(test, mvm_cpuid_xcr0_valid(table, 3));
 }
 
 static struct kunit_case cpuid_cases[] = {

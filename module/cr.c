@@ -8,17 +8,9 @@
  */
 #include <linux/kthread.h>
 #include <linux/sched/mm.h>
-#include <linux/spinlock.h>
 #include <linux/uaccess.h>
-#include <asm/msr-index.h>
-#include <asm/processor-flags.h>
 #include <asm/vmx.h>
-#include "caps.h"
-#include "cpuid.h"
 #include "cr.h"
-#include "cr_rules.h"
-#include "memory.h"
-#include "msr.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -65,36 +57,14 @@ static void put_cr4(u64 cr4)
 	vmcs_write_natural(VMCS_CR4_SHADOW, cr4);
 }
 
-/**
- * mvm_cr_write_masks() - who owns which bits of CR0 and CR4
- * @vcpu: vCPU with a VMCS access window
- *
- * After the CPUID table was set: it says which bits of CR4 there are.
- */
-void mvm_cr_write_masks(struct mvm_vcpu *vcpu)
-{
-	u64 cr4 = mvm_guest_cr4();
-
-	vmcs_write_natural(VMCS_CR0_MASK, CR0_CACHE | mvm_caps.cr0_fixed0);
-	vmcs_write_natural(VMCS_CR4_MASK, ~mvm_cpuid_cr4_allowed(&vcpu->cpuid) | X86_CR4_MCE |
-						  X86_CR4_OSXSAVE | mvm_caps.cr4_fixed0);
-	put_cr4(cr4);
-}
-
 /* Enter or leave long mode together with CR0.PG. */
 static void put_long_mode(u64 cr0, u64 efer)
 {
-	u32 controls = vmcs_read32(VMCS_ENTRY_CONTROLS);
+	bool long_mode = efer & EFER_LME && cr0 & X86_CR0_PG;
+	u32 controls = vmcs_read32(VMCS_ENTRY_CONTROLS) & ~VM_ENTRY_IA32E_MODE;
 
-	if (efer & EFER_LME && cr0 & X86_CR0_PG) {
-		efer |= EFER_LMA;
-		controls |= VM_ENTRY_IA32E_MODE;
-	} else {
-		efer &= ~EFER_LMA;
-		controls &= ~VM_ENTRY_IA32E_MODE;
-	}
-	vmcs_write64(VMCS_GUEST_EFER, efer);
-	vmcs_write32(VMCS_ENTRY_CONTROLS, controls);
+	vmcs_write64(VMCS_GUEST_EFER, (efer & ~(u64)EFER_LMA) | (long_mode ? EFER_LMA : 0));
+	vmcs_write32(VMCS_ENTRY_CONTROLS, controls | (long_mode ? VM_ENTRY_IA32E_MODE : 0));
 }
 
 /**
@@ -105,7 +75,8 @@ static void put_long_mode(u64 cr0, u64 efer)
  * @cr4: as the guest sees it
  * @efer: value; LMA follows from LME and PG
  *
- * The caller has checked them with mvm_cr_valid().  In PAE paging the thread
+ * The caller has checked them with mvm_cr_valid(); the vCPU's CPUID table says
+ * which bits of CR4 there are, so who owns which bits is written, too.  In PAE paging the thread
  * loads the page-directory pointers before it enters the guest; but when the
  * guest was in PAE paging with that CR3 already it keeps those that it has,
  * which memory need not hold any more.
@@ -116,6 +87,9 @@ void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efe
 	bool same = pae && vmcs_read_natural(VMCS_GUEST_CR3) == cr3 &&
 		    pae_paging(mvm_guest_cr0(), mvm_guest_cr4(), vmcs_read64(VMCS_GUEST_EFER));
 
+	vmcs_write_natural(VMCS_CR0_MASK, CR0_CACHE | mvm_caps.cr0_fixed0);
+	vmcs_write_natural(VMCS_CR4_MASK, ~mvm_cpuid_cr4_allowed(&vcpu->cpuid) | X86_CR4_MCE |
+						  X86_CR4_OSXSAVE | mvm_caps.cr4_fixed0);
 	put_cr0(cr0 | X86_CR0_ET);
 	put_cr4(cr4);
 	vmcs_write_natural(VMCS_GUEST_CR3, cr3);
@@ -155,19 +129,17 @@ static int load_pdptes(struct mvm_vcpu *vcpu)
 	unsigned int i;
 
 	if (!cr->valid || cr->cr3 != cr3 || cr->rip != rip) {
-		cr->valid = false;
-		cr->cr3 = cr3;
-		cr->rip = rip;
-		cr->need_pdptes = true;
-		return MVM_CR_NEED_PDPTES;
+		*cr = (struct mvm_cr_state){ .need_pdptes = true, .flush = cr->flush,
+					     .cr3 = cr3, .rip = rip };
+		return -EAGAIN;
 	}
 	cr->valid = false;
 	for (i = 0; i < 4; i++) {
 		if (!mvm_pdpte_valid(cr->pdpte[i], bits))
-			return MVM_CR_FAULT;
+			return -EINVAL;
 	}
 	write_pdptes(cr->pdpte);
-	return MVM_CR_OK;
+	return 0;
 }
 
 /**
@@ -175,7 +147,9 @@ static int load_pdptes(struct mvm_vcpu *vcpu)
  * @vcpu: vCPU whose window is open
  * @value: what it writes
  *
- * Returns enum mvm_cr_result; vcpu->cr.flush may have become true.
+ * Returns 0 (done: advance RIP), -EINVAL (#GP) or -EAGAIN: close the window,
+ * mvm_cr_load_pdptes(), and let the guest execute the instruction again.
+ * vcpu->cr.flush may have become true.
  */
 int mvm_write_guest_cr0(struct mvm_vcpu *vcpu, u64 value)
 {
@@ -186,7 +160,7 @@ int mvm_write_guest_cr0(struct mvm_vcpu *vcpu, u64 value)
 	int ret;
 
 	if (!mvm_cr0_check(old, value, cr4, efer, cs & ACCESS_L, (tr & ACCESS_TYPE) == TYPE_TSS16))
-		return MVM_CR_FAULT;
+		return -EINVAL;
 	value = (value & CR0_DEFINED) | X86_CR0_ET;
 	if (pae_paging(value, cr4, efer) && (old ^ value) & (X86_CR0_PG | CR0_CACHE)) {
 		ret = load_pdptes(vcpu);
@@ -198,7 +172,7 @@ int mvm_write_guest_cr0(struct mvm_vcpu *vcpu, u64 value)
 		put_long_mode(value, efer);
 		vcpu->cr.flush = true;
 	}
-	return MVM_CR_OK;
+	return 0;
 }
 
 /**
@@ -206,7 +180,9 @@ int mvm_write_guest_cr0(struct mvm_vcpu *vcpu, u64 value)
  * @vcpu: vCPU whose window is open
  * @value: what it writes
  *
- * Returns enum mvm_cr_result; vcpu->cr.flush may have become true.
+ * Returns 0 (done: advance RIP), -EINVAL (#GP) or -EAGAIN: close the window,
+ * mvm_cr_load_pdptes(), and let the guest execute the instruction again.
+ * vcpu->cr.flush may have become true.
  */
 int mvm_write_guest_cr4(struct mvm_vcpu *vcpu, u64 value)
 {
@@ -217,7 +193,7 @@ int mvm_write_guest_cr4(struct mvm_vcpu *vcpu, u64 value)
 
 	if (!mvm_cr4_check(old, value, mvm_cpuid_cr4_allowed(&vcpu->cpuid),
 			   vmcs_read_natural(VMCS_GUEST_CR3), efer))
-		return MVM_CR_FAULT;
+		return -EINVAL;
 	if (changed & loads && pae_paging(mvm_guest_cr0(), value, efer)) {
 		ret = load_pdptes(vcpu);
 		if (ret)
@@ -229,7 +205,7 @@ int mvm_write_guest_cr4(struct mvm_vcpu *vcpu, u64 value)
 		vcpu->cr.flush = true;
 	if (changed & X86_CR4_OSXSAVE)
 		mvm_state_refresh_cpuid(vcpu);
-	return MVM_CR_OK;
+	return 0;
 }
 
 /* Owner's address behind @gpa, or 0. */
@@ -264,20 +240,18 @@ void mvm_cr_load_pdptes(struct mvm_vcpu *vcpu)
 {
 	struct mm_struct *mm = vcpu->vm->mm;
 	struct mvm_cr_state *cr = &vcpu->cr;
-	u64 pdpte[4];
 	unsigned long hva = find_hva(&vcpu->vm->memory, cr->cr3 & PDPT_ADDRESS);
 	bool done = false;
 
 	if (hva && mmget_not_zero(mm)) {
 		kthread_use_mm(mm);
-		done = !copy_from_user(pdpte, (void __user *)hva, sizeof(pdpte));
+		done = !copy_from_user(cr->pdpte, (void __user *)hva, sizeof(cr->pdpte));
 		kthread_unuse_mm(mm);
 		/* Never the last one: exit_mmap() would wait for this thread. */
 		mmput_async(mm);
 	}
 	if (!done)
-		memset(pdpte, 0xff, sizeof(pdpte));
-	memcpy(cr->pdpte, pdpte, sizeof(pdpte));
+		memset(cr->pdpte, 0xff, sizeof(cr->pdpte));
 	cr->need_pdptes = false;
 	cr->valid = !cr->write_pdptes;
 }
@@ -296,10 +270,7 @@ void mvm_cr_commit(struct mvm_vcpu *vcpu)
 		vcpu->cr.write_pdptes = false;
 		write_pdptes(vcpu->cr.pdpte);
 	}
-	if (!mvm_caps.vpid)
-		return;
-	if (mvm_caps.invvpid_single)
-		vmx_invvpid(INVVPID_SINGLE, vcpu->vpid);
-	else
-		vmx_invvpid(INVVPID_ALL, 0);
+	/* INVVPID_ALL does not look at the VPID. */
+	if (mvm_caps.vpid)
+		vmx_invvpid(mvm_caps.invvpid_single ? INVVPID_SINGLE : INVVPID_ALL, vcpu->vpid);
 }

@@ -13,33 +13,27 @@
  * Most writes need no exit.  A MOV to CR0 or CR4 that changes a host-owned bit
  * exits, and then all of it is done here.  LMSW and CLTS never exit: the host
  * owns none of the bits that they write (SDM 3C 26.1.3).
+ *
+ * The rules here, which values the registers may have and which writes fault,
+ * are pure: KUnit tests them.  cr.c asks for the guest's writes, state.c for
+ * user space's.
  */
 #ifndef MVM_CR_H
 #define MVM_CR_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
-#include "vmx_ops.h"
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+#include "cpuid.h"
 
 struct mvm_vcpu;
-
-/* What became of a write by the guest. */
-enum mvm_cr_result {
-	MVM_CR_OK = 0,		/* done: advance RIP */
-	MVM_CR_FAULT,		/* #GP(0) */
-	/*
-	 * PAE page-directory pointers have to be read from guest memory: close
-	 * the window and enter again at the same RIP.  The thread calls
-	 * mvm_cr_load_pdptes() in between; the instruction exits again and
-	 * finds them.
-	 */
-	MVM_CR_NEED_PDPTES,
-};
 
 /**
  * struct mvm_cr_state - what the next entry needs besides the VMCS fields
  * @need_pdptes: the thread, outside the window and before it opens the next
  *		 one, calls mvm_cr_load_pdptes().  Set by a CR write that
- *		 returned MVM_CR_NEED_PDPTES and by SET_SREGS
+ *		 returned -EAGAIN and by SET_SREGS
  * @flush:	mvm_cr_commit() has work to do: it drops translations, and
  *		writes @pdpte to the VMCS when @write_pdptes
  * @write_pdptes: SET_SREGS wants @pdpte in the VMCS
@@ -51,37 +45,116 @@ enum mvm_cr_result {
  * Owned by the vCPU's runner.  The member is vcpu->cr.
  */
 struct mvm_cr_state {
-	bool need_pdptes;
-	bool flush;
-	bool write_pdptes;
-	bool valid;
-	u64 cr3;
-	u64 rip;
-	u64 pdpte[4];
+	bool need_pdptes, flush, write_pdptes, valid;
+	u64 cr3, rip, pdpte[4];
 };
 
-/* In a window.  What the guest reads. */
+/* Writes of the others have no effect in the lower half, #GP in the upper one. */
+#define CR0_DEFINED							\
+	((u64)(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE | \
+	       X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG))
+
+/* A page-directory pointer: bits that must be 0 (SDM 3A table 4-8) */
+#define PDPTE_PRESENT	BIT_ULL(0)
+#define PDPTE_RESERVED	(GENMASK_ULL(2, 1) | GENMASK_ULL(8, 5))
+
+/* Does @cr0 with the others mean PAE paging (SDM 3A 4.1.1)? */
+static inline bool pae_paging(u64 cr0, u64 cr4, u64 efer)
+{
+	return cr0 & X86_CR0_PG && cr4 & X86_CR4_PAE && !(efer & EFER_LME);
+}
+
+/**
+ * mvm_cr0_check() - is a MOV to CR0 legal (SDM 2B MOV, SDM 3A 4.1.2)
+ * @old: CR0 before
+ * @new: what the guest writes
+ * @cr4: CR4
+ * @efer: EFER
+ * @cs_l: CS.L is set
+ * @tss16: TR holds a 16-bit TSS
+ */
+static inline bool mvm_cr0_check(u64 old, u64 new, u64 cr4, u64 efer, bool cs_l, bool tss16)
+{
+	if (new >> 32)
+		return false;
+	if (new & X86_CR0_PG && !(new & X86_CR0_PE))
+		return false;
+	if (new & X86_CR0_NW && !(new & X86_CR0_CD))
+		return false;
+	if (!((old ^ new) & X86_CR0_PG))
+		return true;
+	if (!(new & X86_CR0_PG))	/* not with PCIDs nor in 64-bit mode */
+		return !(cr4 & X86_CR4_PCIDE) && !(efer & EFER_LMA && cs_l);
+	if (!(efer & EFER_LME))
+		return true;
+	/* Long mode begins. */
+	return cr4 & X86_CR4_PAE && !cs_l && !tss16;
+}
+
+/**
+ * mvm_cr4_check() - is a MOV to CR4 legal (SDM 2B MOV, SDM 3A 4.1.2)
+ * @old: CR4 before
+ * @new: what the guest writes
+ * @allowed: bits that exist: mvm_cpuid_cr4_allowed()
+ * @cr3: CR3
+ * @efer: EFER
+ */
+static inline bool mvm_cr4_check(u64 old, u64 new, u64 allowed, u64 cr3, u64 efer)
+{
+	if (new & ~allowed)
+		return false;
+	if (efer & EFER_LMA && !(new & X86_CR4_PAE))
+		return false;
+	if (new & ~old & X86_CR4_PCIDE)
+		return efer & EFER_LMA && !(cr3 & 0xfff);
+	return true;
+}
+
+/**
+ * mvm_cr_valid() - may control registers have these values together (SDM 3C
+ *		    27.3.1.1)
+ * @cr0: CR0
+ * @cr3: CR3
+ * @cr4: CR4
+ * @efer: EFER
+ * @table: the vCPU's CPUID
+ */
+static inline bool mvm_cr_valid(u64 cr0, u64 cr3, u64 cr4, u64 efer,
+				const struct mvm_cpuid_table *table)
+{
+	bool long_mode = efer & EFER_LME && cr0 & X86_CR0_PG;
+
+	if (cr0 & ~CR0_DEFINED || (cr0 & X86_CR0_PG && !(cr0 & X86_CR0_PE)) ||
+	    (cr0 & X86_CR0_NW && !(cr0 & X86_CR0_CD)) || cr3 >> mvm_cpuid_phys_bits(table))
+		return false;
+	if (cr4 & ~mvm_cpuid_cr4_allowed(table) || efer & ~mvm_cpuid_efer_allowed(table))
+		return false;
+	if (!(efer & EFER_LMA) != !long_mode)
+		return false;
+	if (long_mode)
+		return cr4 & X86_CR4_PAE;
+	return !(cr4 & X86_CR4_PCIDE);
+}
+
+/**
+ * mvm_pdpte_valid() - are the reserved bits of a page-directory pointer 0
+ * @pdpte: PAE page-directory-pointer-table entry
+ * @phys_bits: width of a guest-physical address
+ */
+static inline bool mvm_pdpte_valid(u64 pdpte, unsigned int phys_bits)
+{
+	return !(pdpte & PDPTE_PRESENT) || !(pdpte & (PDPTE_RESERVED | GENMASK_ULL(63, phys_bits)));
+}
+
+/* In a window: */
 u64 mvm_guest_cr0(void);
 u64 mvm_guest_cr4(void);
-
-/* In a window: write the masks, from the vCPU's CPUID table. */
-void mvm_cr_write_masks(struct mvm_vcpu *vcpu);
-
-/* In a window: an intercepted MOV to CR0 or CR4.  enum mvm_cr_result. */
 int mvm_write_guest_cr0(struct mvm_vcpu *vcpu, u64 value);
 int mvm_write_guest_cr4(struct mvm_vcpu *vcpu, u64 value);
-
-/*
- * In a window: set CR0, CR3, CR4 and EFER together, without the checks for
- * transitions; the caller has checked the combination.
- */
-void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4,
-		       u64 efer);
-
-/* In the vCPU's thread, outside any window, when @need_pdptes; may sleep. */
-void mvm_cr_load_pdptes(struct mvm_vcpu *vcpu);
-
-/* In a window, before an entry, when @flush is set. */
+void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efer);
 void mvm_cr_commit(struct mvm_vcpu *vcpu);
+
+/* In the vCPU's thread, outside any window; may sleep: */
+void mvm_cr_load_pdptes(struct mvm_vcpu *vcpu);
 
 #endif /* MVM_CR_H */

@@ -438,10 +438,10 @@ static enum exit_result exit_cr_access(struct mvm_vcpu *vcpu)
 	default:
 		return exit_unhandled(vcpu);
 	}
-	if (result == MVM_CR_FAULT)
-		return mvm_raise_error(vcpu, VECTOR_GP, 0);
-	if (result == MVM_CR_NEED_PDPTES)
+	if (result == -EAGAIN)
 		return EXIT_CLOSE;	/* and the instruction again */
+	if (result)
+		return mvm_raise_error(vcpu, VECTOR_GP, 0);
 	if (vcpu->cr.flush)
 		mvm_cr_commit(vcpu);
 	return skip(vcpu);
@@ -539,23 +539,19 @@ static enum exit_result exit_io(struct mvm_vcpu *vcpu)
 	return EXIT_USER;
 }
 
-/* How a handler of msr.c ended, turned into what happens next. */
+/* How an access to an MSR ended, turned into what happens next. */
 static enum exit_result msr_done(struct mvm_vcpu *vcpu, int result, u32 index,
 				 u64 data, bool write)
 {
-	switch (result) {
-	case MVM_MSR_OK:
+	if (!result) {
 		skip(vcpu);
 		return vcpu->msr.reopen ? EXIT_CLOSE : EXIT_INJECT;
-	case MVM_MSR_FORWARD:
-		exit_user_insn(vcpu, MVM_EXIT_MSR);
-		vcpu->run->msr = (struct mvm_exit_msr){
-			.index = index, .write = write, .data = data,
-		};
-		return EXIT_USER;
-	default:
-		return mvm_raise_error(vcpu, VECTOR_GP, 0);
 	}
+	if (result != -ENOENT || READ_ONCE(vcpu->vm->msr_policy) != MVM_MSR_POLICY_FORWARD)
+		return mvm_raise_error(vcpu, VECTOR_GP, 0);
+	exit_user_insn(vcpu, MVM_EXIT_MSR);
+	vcpu->run->msr = (struct mvm_exit_msr){ .index = index, .write = write, .data = data };
+	return EXIT_USER;
 }
 
 static enum exit_result exit_rdmsr(struct mvm_vcpu *vcpu)
@@ -566,7 +562,7 @@ static enum exit_result exit_rdmsr(struct mvm_vcpu *vcpu)
 
 	vcpu->stats.msr_reads++;
 	result = mvm_msr_read(vcpu, index, &data);
-	if (result != MVM_MSR_OK)
+	if (result)
 		return msr_done(vcpu, result, index, 0, false);
 	gpr_write(vcpu, MVM_RAX, (u32)data);
 	gpr_write(vcpu, MVM_RDX, data >> 32);
@@ -580,7 +576,7 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 	enum exit_result result;
 
 	vcpu->stats.msr_writes++;
-	result = msr_done(vcpu, mvm_msr_write(vcpu, index, data), index, data, true);
+	result = msr_done(vcpu, mvm_msr_write(vcpu, index, data, false), index, data, true);
 	/* The write of an ICR that only user space can serve. */
 	if (result != EXIT_USER && vcpu->pending_ipi)
 		return mvm_exit_ipi(vcpu);
@@ -649,8 +645,7 @@ static enum exit_result exit_xsetbv(struct mvm_vcpu *vcpu)
 	u64 value = (u32)gpr_read(vcpu, MVM_RAX) | gpr_read(vcpu, MVM_RDX) << 32;
 
 	vcpu->stats.other_exits++;
-	if ((u32)gpr_read(vcpu, MVM_RCX) != 0 ||
-	    !mvm_state_xcr0_valid(vcpu, value))
+	if ((u32)gpr_read(vcpu, MVM_RCX) != 0 || !mvm_cpuid_xcr0_valid(&vcpu->cpuid, value))
 		return mvm_raise_error(vcpu, VECTOR_GP, 0);
 	mvm_window_set_xcr0(vcpu, value);
 	mvm_state_refresh_cpuid(vcpu);

@@ -1,40 +1,92 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * msr.h - accesses to the guest's MSRs.  exits.c calls mvm_msr_read() and
- * mvm_msr_write() for RDMSR and WRMSR exits, state.c mvm_msr_get() and
- * mvm_msr_set() for ioctls.  All of them run inside a window, by the vCPU's
- * runner.
+ * msr.h - the guest's MSRs.  msr_policy.c says which there are, where the value
+ * of each is, what may be written, and which accesses need no exit; it is pure:
+ * KUnit tests it.  msr.c acts on it: exits.c calls it for RDMSR and WRMSR exits,
+ * state.c for ioctls, both inside a window, as the vCPU's runner.
  */
 #ifndef MVM_MSR_H
 #define MVM_MSR_H
 
 #include <linux/types.h>
-#include "msr_policy.h"
 
 struct mvm_vcpu;
 
-/* What became of an access. */
-enum mvm_msr_result {
-	MVM_MSR_OK = 0,
-	MVM_MSR_FAULT,		/* #GP(0) */
-	MVM_MSR_FORWARD,	/* unknown, and the VM's policy is to forward */
+#define MVM_MSR_BITMAP_SIZE	4096
+
+/**
+ * struct mvm_msr_state - guest MSRs that the VMCS does not hold
+ * @kernel_gs_base:	IA32_KERNEL_GS_BASE
+ * @star:		IA32_STAR
+ * @lstar:		IA32_LSTAR
+ * @cstar:		IA32_CSTAR
+ * @fmask:		IA32_FMASK
+ * @tsc_aux:		IA32_TSC_AUX
+ * @tsc_adjust:		IA32_TSC_ADJUST; guest TSC = host TSC + vm->tsc_offset +
+ *			@tsc_adjust, modulo 2^64
+ * @misc_enable:	IA32_MISC_ENABLE
+ * @ucode_revision:	IA32_BIOS_SIGN_ID
+ * @platform_id:	IA32_PLATFORM_ID
+ * @swap_kernel_gs:	the guest has had EFER.LME: it can change
+ *			IA32_KERNEL_GS_BASE by SWAPGS or WRMSR without an exit,
+ *			so window.c loads it at open and stores it at close
+ * @swap_syscall:	the guest has had EFER.SCE: the same for STAR, LSTAR,
+ *			CSTAR and FMASK
+ * @swap_tsc_aux:	the CPUID table has RDTSCP or RDPID: window.c loads
+ *			@tsc_aux at open; the guest's writes exit, so there is
+ *			nothing to store at close
+ * @reopen:		a handler changed what is loaded when a window opens
+ *			(these MSRs, the TSC offset): close it and open it again
+ *			before the next entry.  Set here, cleared by window.c
+ *
+ * Owned by the vCPU's runner.
+ */
+struct mvm_msr_state {
+	u64 kernel_gs_base, star, lstar, cstar, fmask, tsc_aux;
+	u64 tsc_adjust, misc_enable, ucode_revision, platform_id;
+	bool swap_kernel_gs, swap_syscall, swap_tsc_aux, reopen;
 };
 
-/* The guest's RDMSR and WRMSR. */
-int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data);
-int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data);
+/* Where the value of an MSR is. */
+enum msr_home {
+	MSR_IN_STATE,		/* struct mvm_msr_state, at offset @place */
+	MSR_IN_VMCS,		/* VMCS field @place */
+	MSR_ELSEWHERE,		/* msr.c knows how to read and write it */
+};
 
-/* User space's; MVM_MSR_OK or MVM_MSR_FAULT. */
-int mvm_msr_get(struct mvm_vcpu *vcpu, u32 index, u64 *data);
-int mvm_msr_set(struct mvm_vcpu *vcpu, u32 index, u64 data);
+enum msr_access {
+	MSR_READ_WRITE,
+	MSR_READ_ONLY,		/* the guest's write faults, user space's does not */
+	MSR_WRITE_IGNORED,	/* the guest's write does nothing */
+};
 
-/* The guest writes EFER.  MVM_MSR_OK or MVM_MSR_FAULT. */
-int mvm_set_efer(struct mvm_vcpu *vcpu, u64 efer);
-
-/*
- * After EFER or the CPUID table changed: set the swap_* flags and open the
- * bitmap for MSRs that are the guest's from the next window on.
+/**
+ * struct msr_row - an MSR
+ * @index:	its address
+ * @home:	where its value is
+ * @place:	and where there
+ * @access:	what the guest may do
+ * @valid:	may @data be written
  */
+struct msr_row {
+	u32 index;
+	enum msr_home home;
+	u32 place;
+	enum msr_access access;
+	bool (*valid)(u64 data);
+};
+
+/* x2APIC registers are MSRs (SDM 3A 11.12.1.2). */
+#define MSR_APIC_FIRST	0x800
+#define MSR_APIC_LAST	0x8ff
+
+const struct msr_row *msr_find(u32 index);
+void mvm_msr_init(struct mvm_msr_state *msr);
+void mvm_msr_bitmap_init(unsigned long *bitmap);
+void mvm_msr_bitmap_pass(unsigned long *bitmap, u32 index, bool write);
+
+int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data);
+int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host);
 void mvm_msr_update_swaps(struct mvm_vcpu *vcpu, u64 efer);
 
 #endif /* MVM_MSR_H */

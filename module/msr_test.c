@@ -8,8 +8,8 @@
 #include <linux/bitops.h>
 #include <linux/bits.h>
 #include "cpuid.h"
-#include "cr_rules.h"
-#include "msr_policy.h"
+#include "cr.h"
+#include "msr.h"
 
 extern struct kunit_suite mvm_msr_suite;
 extern struct kunit_suite mvm_cr_suite;
@@ -29,19 +29,19 @@ static void guests_have_these_msrs(struct kunit *test)
 		enum msr_home home;
 		enum msr_access access;
 	} known[] = {
-		{ 0x10, MSR_TSC }, { 0x17, MSR_IN_STATE, MSR_READ_ONLY },
-		{ 0x1b, MSR_APIC_BASE }, { 0x3b, MSR_TSC_ADJUSTMENT },
+		{ 0x10, MSR_ELSEWHERE }, { 0x17, MSR_IN_STATE, MSR_READ_ONLY },
+		{ 0x1b, MSR_ELSEWHERE }, { 0x3b, MSR_IN_STATE },
 		{ 0x8b, MSR_IN_STATE, MSR_WRITE_IGNORED },
 		{ 0x174, MSR_IN_VMCS }, { 0x175, MSR_IN_VMCS },
 		{ 0x176, MSR_IN_VMCS }, { 0x1a0, MSR_IN_STATE },
-		{ 0x1d9, MSR_DEBUG_CONTROL }, { 0x277, MSR_IN_VMCS },
-		{ 0x6e0, MSR_DEADLINE }, { 0x800, MSR_APIC_REGISTER },
-		{ 0x808, MSR_APIC_REGISTER }, { 0x8ff, MSR_APIC_REGISTER },
-		{ 0xc0000080, MSR_EXTENDED_FEATURES },
+		{ 0x1d9, MSR_IN_VMCS }, { 0x277, MSR_IN_VMCS },
+		{ 0x6e0, MSR_ELSEWHERE }, { 0x800, MSR_ELSEWHERE },
+		{ 0x808, MSR_ELSEWHERE }, { 0x8ff, MSR_ELSEWHERE },
+		{ 0xc0000080, MSR_IN_VMCS },
 		{ 0xc0000081, MSR_IN_STATE }, { 0xc0000082, MSR_IN_STATE },
 		{ 0xc0000083, MSR_IN_STATE }, { 0xc0000084, MSR_IN_STATE },
 		{ 0xc0000100, MSR_IN_VMCS }, { 0xc0000101, MSR_IN_VMCS },
-		{ 0xc0000102, MSR_IN_STATE }, { 0xc0000103, MSR_TSC_AUXILIARY },
+		{ 0xc0000102, MSR_IN_STATE }, { 0xc0000103, MSR_IN_STATE },
 	};
 	unsigned int i;
 
@@ -62,8 +62,8 @@ static void msr_values_have_their_places(struct kunit *test)
 		u32 index, place;
 	} places[] = {
 		{ 0x174, 0x482a }, { 0x175, 0x6824 }, { 0x176, 0x6826 },
-		{ 0x277, 0x2804 }, { 0xc0000100, 0x680e },
-		{ 0xc0000101, 0x6810 },
+		{ 0x1d9, 0x2802 }, { 0x277, 0x2804 }, { 0xc0000080, 0x2806 },
+		{ 0xc0000100, 0x680e }, { 0xc0000101, 0x6810 },
 		{ 0xc0000081, offsetof(struct mvm_msr_state, star) },
 		{ 0xc0000082, offsetof(struct mvm_msr_state, lstar) },
 		{ 0xc0000083, offsetof(struct mvm_msr_state, cstar) },
@@ -72,6 +72,8 @@ static void msr_values_have_their_places(struct kunit *test)
 		{ 0x1a0, offsetof(struct mvm_msr_state, misc_enable) },
 		{ 0x8b, offsetof(struct mvm_msr_state, ucode_revision) },
 		{ 0x17, offsetof(struct mvm_msr_state, platform_id) },
+		{ 0x3b, offsetof(struct mvm_msr_state, tsc_adjust) },
+		{ 0xc0000103, offsetof(struct mvm_msr_state, tsc_aux) },
 	};
 	unsigned int i;
 
@@ -230,18 +232,15 @@ static void bitmap_bits_are_where_the_sdm_says(struct kunit *test)
 		u8 bit = BIT(cases[i].bit);
 
 		memset(bytes, 0xff, MVM_MSR_BITMAP_SIZE);
-		mvm_msr_bitmap_pass(bitmap, cases[i].index, true, false);
+		mvm_msr_bitmap_pass(bitmap, cases[i].index, false);
 		KUNIT_EXPECT_EQ(test, bytes[cases[i].read_byte], (u8)~bit);
 		KUNIT_EXPECT_EQ(test, bytes[cases[i].write_byte], 0xff);
 		KUNIT_EXPECT_EQ(test, bitmap_weight(bitmap, 32768), 32767);
 
-		mvm_msr_bitmap_pass(bitmap, cases[i].index, false, true);
-		KUNIT_EXPECT_EQ(test, bytes[cases[i].read_byte], 0xff);
+		mvm_msr_bitmap_pass(bitmap, cases[i].index, true);
+		KUNIT_EXPECT_EQ(test, bytes[cases[i].read_byte], (u8)~bit);
 		KUNIT_EXPECT_EQ(test, bytes[cases[i].write_byte], (u8)~bit);
-		KUNIT_EXPECT_EQ(test, bitmap_weight(bitmap, 32768), 32767);
-
-		mvm_msr_bitmap_pass(bitmap, cases[i].index, false, false);
-		KUNIT_EXPECT_EQ(test, bitmap_weight(bitmap, 32768), 32768);
+		KUNIT_EXPECT_EQ(test, bitmap_weight(bitmap, 32768), 32766);
 	}
 }
 
@@ -256,7 +255,7 @@ static void bitmap_ignores_msrs_outside_its_ranges(struct kunit *test)
 
 	memset(bitmap, 0xff, MVM_MSR_BITMAP_SIZE);
 	for (i = 0; i < ARRAY_SIZE(outside); i++)
-		mvm_msr_bitmap_pass(bitmap, outside[i], true, true);
+		mvm_msr_bitmap_pass(bitmap, outside[i], true);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(bitmap, 32768), 32768);
 }
 

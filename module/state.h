@@ -11,9 +11,7 @@
 
 #include <linux/types.h>
 
-struct lapic_effect;
 struct mvm_vcpu;
-struct mvm_sregs;
 
 int mvm_ioctl_get_sregs(struct mvm_vcpu *vcpu, void *args);
 int mvm_ioctl_set_sregs(struct mvm_vcpu *vcpu, void *args);
@@ -29,15 +27,11 @@ int mvm_ioctl_set_events(struct mvm_vcpu *vcpu, void *args);
 /* MVM_GET_SUPPORTED_CPUID of the device. */
 long mvm_ioctl_get_supported_cpuid(void *device, void *args);
 
-/* In a window: everything of @out but its size and flags, which become 0. */
-void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, struct mvm_sregs *out);
+/* In a window: everything of struct mvm_sregs but its size and flags, which become 0. */
+void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, void *sregs);
 
 /* IA32_APIC_BASE, by the guest or by user space. */
-int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host,
-			    struct lapic_effect *effect);
-
-/* May the guest load this into XCR0? */
-bool mvm_state_xcr0_valid(struct mvm_vcpu *vcpu, u64 xcr0);
+int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host);
 
 /* In a window: CPUID follows CR4.OSXSAVE, XCR0 and IA32_APIC_BASE. */
 void mvm_state_refresh_cpuid(struct mvm_vcpu *vcpu);

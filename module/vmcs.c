@@ -97,7 +97,6 @@ static void write_guest(struct mvm_vcpu *vcpu)
 	vmcs_write(GUEST_GDTR_LIMIT, 0xffff);
 	vmcs_write(GUEST_IDTR_LIMIT, 0xffff);
 
-	mvm_cr_write_masks(vcpu);
 	mvm_set_guest_crs(vcpu, X86_CR0_CD | X86_CR0_NW | X86_CR0_ET, 0, 0, 0);
 	vmcs_write(GUEST_DR7, 0x400);
 	vmcs_write(GUEST_RIP, 0xfff0);
