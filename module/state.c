@@ -46,7 +46,7 @@ static const struct sregs_field sregs_fields[] = {
 };
 /* clang-format on */
 
-#define for_each_sregs_field(f) \
+#define for_each_sregs_field(f)	\
 	for (f = sregs_fields; f < sregs_fields + ARRAY_SIZE(sregs_fields); f++)
 
 /**
@@ -87,9 +87,7 @@ void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, void *sregs)
  */
 int mvm_ioctl_get_sregs(struct mvm_vcpu *vcpu, void *args)
 {
-	const struct mvm_sregs *sregs = args;
-
-	return sregs->flags ? -EINVAL : mvm_window_access(vcpu, mvm_state_fill_sregs, args);
+	return mvm_window_access(vcpu, mvm_state_fill_sregs, args);
 }
 
 static void set_sregs(struct mvm_vcpu *vcpu, void *in)
@@ -122,8 +120,8 @@ static bool sregs_ok(struct mvm_vcpu *vcpu, const struct mvm_sregs *sregs)
 		if (f->field == MUST_BE_0 && memchr_inv((void *)sregs + f->offset, 0, f->bytes))
 			return false;
 	}
-	return !sregs->flags && sregs_fit(sregs, &vcpu->cpuid) && sregs->cr8 <= 15 &&
-	       !(sregs->dr6 >> 32) && !(sregs->dr7 >> 32);
+	return sregs_fit(sregs, &vcpu->cpuid) && sregs->cr8 <= 15 && !(sregs->dr6 >> 32) &&
+	       !(sregs->dr7 >> 32);
 }
 
 /**
@@ -212,7 +210,7 @@ static int msrs(struct mvm_vcpu *vcpu, struct mvm_msrs *args, bool set)
 	int ret;
 
 	args->done = 0;
-	if (args->flags || args->count > MVM_MSRS_MAX)
+	if (args->count > MVM_MSRS_MAX)
 		return -EINVAL;
 	if (!args->count)
 		return 0;
@@ -262,10 +260,9 @@ static bool xsave_ok(const struct xregs_state *image)
 	if (image->i387.mxcsr & ~mvm_caps.mxcsr_mask)
 		return false;
 	/* Only the components that there are, and the standard format. */
-	return !mvm_caps.xsave || (!(image->header.xfeatures & ~mvm_caps.xcr0_mask) &&
-				   !image->header.xcomp_bv &&
-				   !memchr_inv(image->header.reserved, 0,
-					       sizeof(image->header.reserved)));
+	return !mvm_caps.xsave ||
+	       (!(image->header.xfeatures & ~mvm_caps.xcr0_mask) && !image->header.xcomp_bv &&
+		!memchr_inv(image->header.reserved, 0, sizeof(image->header.reserved)));
 }
 
 /**
@@ -279,7 +276,7 @@ int mvm_ioctl_get_xsave(struct mvm_vcpu *vcpu, void *args)
 {
 	const struct mvm_xsave *xsave = args;
 
-	if (xsave->flags || xsave->reserved || xsave->length != mvm_xsave_size())
+	if (xsave->reserved || xsave->length != mvm_xsave_size())
 		return -EINVAL;
 	if (copy_to_user(u64_to_user_ptr(xsave->buffer), vcpu->xsave, xsave->length))
 		return -EFAULT;
@@ -299,7 +296,7 @@ int mvm_ioctl_set_xsave(struct mvm_vcpu *vcpu, void *args)
 	void *image;
 	bool ok;
 
-	if (xsave->flags || xsave->reserved || xsave->length != mvm_xsave_size())
+	if (xsave->reserved || xsave->length != mvm_xsave_size())
 		return -EINVAL;
 	image = memdup_user(u64_to_user_ptr(xsave->buffer), xsave->length);
 	if (IS_ERR(image))
@@ -319,7 +316,7 @@ static int get_table(const struct mvm_cpuid_table *table, struct mvm_cpuid *args
 {
 	u32 room = args->count;
 
-	if (args->flags || args->reserved)
+	if (args->reserved)
 		return -EINVAL;
 	args->count = table->count;
 	if (room < table->count)
@@ -388,7 +385,7 @@ int mvm_ioctl_set_cpuid(struct mvm_vcpu *vcpu, void *args)
 	struct cpuid_change *change;
 	int ret;
 
-	if (cpuid->flags || cpuid->reserved || cpuid->count > MVM_CPUID_MAX)
+	if (cpuid->reserved || cpuid->count > MVM_CPUID_MAX)
 		return -EINVAL;
 	if (vcpu->last_cpu >= 0)	/* it has run */
 		return -EBUSY;
@@ -444,9 +441,7 @@ static void get_events(struct mvm_vcpu *vcpu, void *arg)
  */
 int mvm_ioctl_get_events(struct mvm_vcpu *vcpu, void *args)
 {
-	const struct mvm_events *events = args;
-
-	return events->flags ? -EINVAL : mvm_window_access(vcpu, get_events, args);
+	return mvm_window_access(vcpu, get_events, args);
 }
 
 /* What VM entry would refuse (SDM 3C 27.2.1.3, 27.3.1.5) */
@@ -470,7 +465,7 @@ static bool events_ok(const struct mvm_events *in)
 	/* B0 to B3, enabled breakpoint, BS */
 	const u64 pending = 0xf | BIT(12) | BIT(14);
 
-	return !in->flags && !in->reserved && event_ok(in) &&
+	return !in->reserved && event_ok(in) &&
 	       !(in->interruptibility & ~(both | BLOCKED_BY_NMI)) &&
 	       (in->interruptibility & both) != both && in->activity <= 1 && in->nmi_pending <= 1 &&
 	       in->intr_line <= 1 && !(in->pending_debug & ~pending);
