@@ -245,23 +245,18 @@ int mvm_caps_negotiate(const struct vmx_capability_msrs *raw, struct mvm_caps *c
 	*why = NULL;
 	*caps = (struct mvm_caps){
 		.vmcs_revision = vmx_basic_vmcs_revision_id(raw->basic),
-		.vmcs_size = vmx_basic_vmcs_size(raw->basic),
 		.pin = chosen[PIN], .proc = chosen[PROC], .proc2 = chosen[PROC2],
 		.exit = chosen[EXIT], .entry = chosen[ENTRY],
-		.cr0_fixed0 = raw->cr0_fixed0 & X86_CR0_NE,
-		.cr4_fixed0 = raw->cr4_fixed0, .cr4_fixed1 = raw->cr4_fixed1,
+		.cr0_fixed0 = raw->cr0_fixed0 & X86_CR0_NE, .cr4_fixed0 = raw->cr4_fixed0,
 		.preemption_timer = chosen[PIN] & PIN_BASED_VMX_PREEMPTION_TIMER,
 		.preemption_shift = vmx_misc_preemption_timer_rate(raw->misc),
 		/* A VPID that cannot be flushed is worse than none. */
 		.vpid = chosen[PROC2] & SECONDARY_EXEC_ENABLE_VPID && ept & CAP_INVVPID &&
 			ept & (CAP_INVVPID_SINGLE | CAP_INVVPID_ALL),
 		.invvpid_single = ept & CAP_INVVPID && ept & CAP_INVVPID_SINGLE,
-		.invept_all = ept & VMX_EPT_EXTENT_GLOBAL_BIT,
-		.ept_2m = ept & VMX_EPT_2MB_PAGE_BIT, .ept_1g = ept & VMX_EPT_1GB_PAGE_BIT,
-		.ept_ad = ept & VMX_EPT_AD_BIT, .ept_exec_only = ept & VMX_EPT_EXECUTE_ONLY_BIT,
+		.ept_2m = ept & VMX_EPT_2MB_PAGE_BIT,
 		.rdtscp = chosen[PROC2] & SECONDARY_EXEC_ENABLE_RDTSCP,
 		.invpcid = chosen[PROC2] & SECONDARY_EXEC_ENABLE_INVPCID,
-		.wbinvd_exit = chosen[PROC2] & SECONDARY_EXEC_WBINVD_EXITING,
 		/* Loading it on one side only would leave the guest's on the other. */
 		.perf_global_ctrl = raw->perf_global_ctrl &&
 				    chosen[EXIT] & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL &&
@@ -327,9 +322,7 @@ void vmx_read_capability_msrs(struct vmx_capability_msrs *raw)
 	rdmsrl(MSR_IA32_VMX_ENTRY_CTLS + variant, raw->entry);
 	rdmsrl(MSR_IA32_VMX_MISC, raw->misc);
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, raw->cr0_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, raw->cr0_fixed1);
 	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, raw->cr4_fixed0);
-	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, raw->cr4_fixed1);
 	/* These two exist only with what they describe (SDM 3D A.3.3, A.10). */
 	if (upper_32_bits(raw->proc) & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
 		rdmsrl(MSR_IA32_VMX_PROCBASED_CTLS2, raw->proc2);

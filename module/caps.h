@@ -26,9 +26,7 @@
  * @misc:		IA32_VMX_MISC
  * @ept_vpid:		IA32_VMX_EPT_VPID_CAP, 0 when the CPU has none
  * @cr0_fixed0:		IA32_VMX_CR0_FIXED0: bits that must be 1
- * @cr0_fixed1:		IA32_VMX_CR0_FIXED1: bits that may be 1
  * @cr4_fixed0:		IA32_VMX_CR4_FIXED0
- * @cr4_fixed1:		IA32_VMX_CR4_FIXED1
  * @xcr0:		the host's XCR0, 0 without XSAVE
  * @tsc_khz:		frequency of the TSC
  * @mxcsr_mask:		MXCSR bits that the CPU has
@@ -38,14 +36,13 @@
 struct vmx_capability_msrs {
 	bool vmx, fred, tsc_unstable, perf_global_ctrl;
 	u64 feature_control, basic, pin, proc, proc2, exit, entry, misc, ept_vpid;
-	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1, xcr0;
+	u64 cr0_fixed0, cr4_fixed0, xcr0;
 	u32 tsc_khz, mxcsr_mask;
 };
 
 /**
  * struct mvm_caps - what was negotiated
  * @vmcs_revision:	first word of a VMXON region and of a VMCS
- * @vmcs_size:		bytes of either, at most 4096
  * @pin:		pin-based controls, ready for the VMCS
  * @proc:		primary processor-based controls; interrupt-window and
  *			NMI-window exiting are off and may be set
@@ -56,19 +53,13 @@ struct vmx_capability_msrs {
  * @cr0_fixed0:		CR0 bits that must be 1 in the guest: NE; PE and PG are
  *			free (unrestricted guest)
  * @cr4_fixed0:		CR4 bits that must be 1 in VMX operation: VMXE
- * @cr4_fixed1:		CR4 bits that may be 1 in VMX operation
  * @preemption_timer:	the VMX-preemption timer is on in @pin
  * @preemption_shift:	it counts down once every 2^shift TSC ticks
  * @vpid:		VPIDs are on in @proc2
  * @invvpid_single:	INVVPID of one VPID works; if not but @vpid: INVVPID_ALL
- * @invept_all:		INVEPT of all contexts works; single context always does
  * @ept_2m:		EPT maps 2 MiB pages
- * @ept_1g:		EPT maps 1 GiB pages
- * @ept_ad:		EPT has accessed and dirty flags
- * @ept_exec_only:	EPT entries may be execute-only
  * @rdtscp:		RDTSCP (and RDPID) work in the guest
  * @invpcid:		INVPCID works in the guest
- * @wbinvd_exit:	WBINVD exits
  * @perf_global_ctrl:	IA32_PERF_GLOBAL_CTRL is switched by entry and exit
  * @pt_in_vmx:		Intel PT may trace while VMX is on; without it VMXON
  *			stops a trace (SDM 3C 33.5)
@@ -80,15 +71,11 @@ struct vmx_capability_msrs {
  *			which is the crystal of CPUID leaf 0x15: 1, 2 or 4
  */
 struct mvm_caps {
-	u32 vmcs_revision, vmcs_size;
-	u32 pin, proc, proc2, exit, entry;
-	u64 cr0_fixed0, cr4_fixed0, cr4_fixed1;
-	bool preemption_timer;
+	u32 vmcs_revision, pin, proc, proc2, exit, entry;
+	u64 cr0_fixed0, cr4_fixed0, xcr0_mask;
 	u8 preemption_shift;
-	bool vpid, invvpid_single, invept_all, ept_2m, ept_1g, ept_ad, ept_exec_only;
-	bool rdtscp, invpcid, wbinvd_exit, perf_global_ctrl, pt_in_vmx;
-	bool xsave;
-	u64 xcr0_mask;
+	bool preemption_timer, vpid, invvpid_single, ept_2m;
+	bool rdtscp, invpcid, perf_global_ctrl, pt_in_vmx, xsave;
 	u32 mxcsr_mask, tsc_khz, timer_ratio;
 };
 
