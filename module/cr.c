@@ -75,11 +75,12 @@ static void put_long_mode(u64 cr0, u64 efer)
  * @cr4: as the guest sees it
  * @efer: value; LMA follows from LME and PG
  *
- * The caller has checked them with mvm_cr_valid(); the vCPU's CPUID table says
- * which bits of CR4 there are, so who owns which bits is written, too.  In PAE paging the thread
- * loads the page-directory pointers before it enters the guest; but when the
- * guest was in PAE paging with that CR3 already it keeps those that it has,
- * which memory need not hold any more.
+ * The caller has checked them with mvm_cr_valid().  The masks are written, too:
+ * the vCPU's CPUID table says which bits of CR4 there are.
+ *
+ * In PAE paging the thread loads the page-directory pointers before it enters
+ * the guest; but when the guest was in PAE paging with that CR3 already it keeps
+ * those that it has, which memory need not hold any more.
  */
 void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efer)
 {
