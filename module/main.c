@@ -133,9 +133,7 @@ static int __init mvm_init(void)
 	ret = mvm_windows_init();
 	if (ret)
 		goto mitigations;
-	ret = mvm_vms_init();
-	if (ret)
-		goto windows;
+	mvm_vms_init();
 	ret = misc_register(&device);
 	if (ret)
 		goto vms;
@@ -146,7 +144,6 @@ static int __init mvm_init(void)
 
 vms:
 	mvm_vms_exit();
-windows:
 	mvm_windows_exit();
 mitigations:
 	mvm_mitigations_exit();

@@ -3,6 +3,7 @@
  * run.c - running a vCPU: the life of its kernel thread between MVM_RUN and the
  * next exit to user space, what others ask of it meanwhile, and its APIC timer.
  */
+#include <linux/freezer.h>
 #include <linux/kthread.h>
 #include <linux/math64.h>
 #include <linux/poll.h>
@@ -78,7 +79,7 @@ void mvm_vcpu_stop(struct mvm_vcpu *vcpu)
  */
 s64 mvm_vcpu_tsc_offset(const struct mvm_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->vm->tsc_offset) + vcpu->msr.tsc_adjust;
+	return READ_ONCE(vcpu->vm->tsc_offset) + READ_ONCE(mvm_tsc_lost) + vcpu->msr.tsc_adjust;
 }
 
 /**
@@ -394,13 +395,19 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	return true;
 }
 
+/* The hrtimer slept while the host did, the TSC perhaps not: look again. */
+static void thawed(struct mvm_vcpu *vcpu)
+{
+	set_bit(MVM_REQ_TIMER, &vcpu->requests);
+}
+
 /* From MVM_RUN to the next exit to user space. */
 static void run(struct mvm_vcpu *vcpu)
 {
 	while (attend(vcpu)) {
-		/* The host is about to suspend. */
-		if (test_bit(MVM_REQ_PAUSE, &vcpu->requests)) {
-			schedule_timeout_idle(1);
+		/* The host suspends. */
+		if (try_to_freeze()) {
+			thawed(vcpu);
 			continue;
 		}
 		/* Nothing to run: HLT, and nothing that ends it. */
@@ -448,9 +455,13 @@ void mvm_run_ended(struct mvm_vcpu *vcpu)
 int mvm_run_thread(void *data)
 {
 	struct mvm_vcpu *vcpu = data;
+	bool frozen;
 
 	allow_signal(SIGKILL);		/* mvm_vcpu_stop() */
-	while (!kthread_should_stop()) {
+	set_freezable();
+	while (!kthread_freezable_should_stop(&frozen)) {
+		if (frozen)
+			thawed(vcpu);
 		set_current_state(TASK_IDLE);
 		if (READ_ONCE(vcpu->state) != VCPU_RUNNING && !kthread_should_stop())
 			schedule();

@@ -30,7 +30,6 @@ enum mvm_request {
 	MVM_REQ_NMI,		/* latch an NMI */
 	MVM_REQ_NMI_PIN,	/* the NMI pin rose: LINT1 decides */
 	MVM_REQ_INTR,		/* the INTR line was raised: level in intr_line */
-	MVM_REQ_PAUSE,		/* host suspend: stay out of the window */
 };
 
 /* Who may touch the vCPU's state. */

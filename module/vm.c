@@ -14,7 +14,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
-#include <linux/suspend.h>
+#include <linux/syscore_ops.h>
 #include <asm/tsc.h>
 #include "ioctl.h"
 #include "run.h"
@@ -22,19 +22,16 @@
 #include "vm.h"
 
 static DEFINE_IDA(vm_indexes);
-static LIST_HEAD(vms);			/* every VM, for suspend */
-static DEFINE_MUTEX(vms_lock);
 static atomic64_t last_serial;
+
+/* Ticks that the host's TSC went back by in suspends since the module was loaded. */
+u64 mvm_tsc_lost;
 
 static void free_vm(struct kref *refs)
 {
 	struct mvm_vm *vm = container_of(refs, struct mvm_vm, refs);
 	struct mvm_vcpu *vcpu;
 	unsigned int i;
-
-	mutex_lock(&vms_lock);
-	list_del(&vm->link);
-	mutex_unlock(&vms_lock);
 
 	/* First: the mmu notifier's callbacks look at the vCPUs. */
 	mvm_memory_destroy(vm);
@@ -263,7 +260,7 @@ long mvm_vm_create(void *object, void *data)
 	strscpy(vm->name, args->name, sizeof(vm->name));
 	vm->flags = args->flags;
 	vm->serial = atomic64_inc_return(&last_serial);
-	vm->tsc_offset = -(s64)rdtsc();
+	vm->tsc_offset = -(s64)(rdtsc() + READ_ONCE(mvm_tsc_lost));
 
 	ret = ida_alloc_max(&vm_indexes, MVM_MAX_VMS - 1, GFP_KERNEL);
 	if (ret < 0)
@@ -272,10 +269,6 @@ long mvm_vm_create(void *object, void *data)
 	ret = mvm_memory_init(vm);
 	if (ret)
 		goto free_index;
-	mutex_lock(&vms_lock);
-	list_add(&vm->link, &vms);
-	mutex_unlock(&vms_lock);
-
 	ret = anon_inode_getfd("mini-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
 	if (ret < 0)
 		mvm_vm_put(vm);
@@ -289,55 +282,33 @@ free:
 }
 
 /*
- * Suspend may stop the TSC, or start it again from 0: guests must not see it go
- * backwards.  vCPUs stay out of their windows meanwhile.
+ * Suspend may stop the TSC, or start it again from 0: no guest may see it go
+ * backwards.  The vCPU threads are frozen meanwhile (run.c).
  */
 static u64 tsc_at_suspend;
 
-static int pm_notify(struct notifier_block *self, unsigned long event, void *data)
+static int suspend(void)
 {
-	bool suspend = event == PM_SUSPEND_PREPARE || event == PM_HIBERNATION_PREPARE;
-	bool resume = event == PM_POST_SUSPEND || event == PM_POST_HIBERNATION;
-	struct mvm_vcpu *vcpu;
-	struct mvm_vm *vm;
-	unsigned int i;
-	u64 now = rdtsc();
-
-	if (!suspend && !resume)
-		return NOTIFY_DONE;
-	mutex_lock(&vms_lock);
-	list_for_each_entry(vm, &vms, link) {
-		if (resume && now < tsc_at_suspend)
-			WRITE_ONCE(vm->tsc_offset,
-				   vm->tsc_offset + (s64)(tsc_at_suspend - now));
-		mvm_for_each_vcpu(vm, i, vcpu) {
-			if (suspend) {
-				mvm_vcpu_request(vcpu, MVM_REQ_PAUSE);
-			} else {
-				clear_bit(MVM_REQ_PAUSE, &vcpu->requests);
-				/* The APIC timer's hrtimer slept: look again. */
-				mvm_vcpu_request(vcpu, MVM_REQ_TIMER);
-			}
-		}
-		if (suspend)
-			mvm_vm_close_windows(vm);
-	}
-	if (suspend)
-		tsc_at_suspend = rdtsc();
-	mutex_unlock(&vms_lock);
-	return NOTIFY_DONE;
+	tsc_at_suspend = rdtsc();
+	return 0;
 }
 
-static struct notifier_block pm_block = { .notifier_call = pm_notify };
+static void resume(void)
+{
+	u64 now = rdtsc();
+
+	if (now < tsc_at_suspend)
+		WRITE_ONCE(mvm_tsc_lost, mvm_tsc_lost + (tsc_at_suspend - now));
+}
+
+static struct syscore_ops suspend_ops = { .suspend = suspend, .resume = resume };
 
 /**
  * mvm_vms_init() - watch for suspend
- *
- * Returns 0 or a negative errno.
  */
-int mvm_vms_init(void)
+void mvm_vms_init(void)
 {
-	return register_pm_notifier(&pm_block);
+	register_syscore_ops(&suspend_ops);
 }
 
 /**
@@ -345,6 +316,6 @@ int mvm_vms_init(void)
  */
 void mvm_vms_exit(void)
 {
-	unregister_pm_notifier(&pm_block);
+	unregister_syscore_ops(&suspend_ops);
 	ida_destroy(&vm_indexes);
 }

@@ -33,10 +33,9 @@ struct mvm_vm {
 	u32 msr_policy;				/* [V] MVM_MSR_POLICY_*, fixed once @has_run */
 	bool has_run;				/* [V] a vCPU was started */
 	bool dead;				/* [a] the owner's mm is gone */
-	s64 tsc_offset;				/* [a] guest TSC - host TSC */
+	s64 tsc_offset;				/* [a] guest TSC - host TSC - mvm_tsc_lost */
 	struct mvm_vcpu *vcpus[MVM_MAX_VCPUS];	/* [V] to set, [a] to read */
 	struct mvm_memory memory;		/* [m] */
-	struct list_head link;			/* in the list of VMs: main.c's lock */
 };
 
 /* Each vCPU of a VM; @i is an unsigned int. */
@@ -46,7 +45,9 @@ struct mvm_vm {
 
 long mvm_vm_create(void *object, void *args);
 void mvm_vm_put(struct mvm_vm *vm);
-int mvm_vms_init(void);
+extern u64 mvm_tsc_lost;
+
+void mvm_vms_init(void);
 void mvm_vms_exit(void);
 
 void mvm_vm_close_windows(struct mvm_vm *vm);
