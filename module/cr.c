@@ -30,41 +30,39 @@
 /* CR0 as the guest sees it; the owned bits are in the shadow. */
 u64 mvm_guest_cr0(void)
 {
-	u64 mask = vmcs_read_natural(VMCS_CR0_MASK);
+	u64 mask = vmcs_read(CR0_GUEST_HOST_MASK);
 
-	return (vmcs_read_natural(VMCS_GUEST_CR0) & ~mask) |
-	       (vmcs_read_natural(VMCS_CR0_SHADOW) & mask);
+	return (vmcs_read(GUEST_CR0) & ~mask) | (vmcs_read(CR0_READ_SHADOW) & mask);
 }
 
 /* Likewise CR4. */
 u64 mvm_guest_cr4(void)
 {
-	u64 mask = vmcs_read_natural(VMCS_CR4_MASK);
+	u64 mask = vmcs_read(CR4_GUEST_HOST_MASK);
 
-	return (vmcs_read_natural(VMCS_GUEST_CR4) & ~mask) |
-	       (vmcs_read_natural(VMCS_CR4_SHADOW) & mask);
+	return (vmcs_read(GUEST_CR4) & ~mask) | (vmcs_read(CR4_READ_SHADOW) & mask);
 }
 
 static void put_cr0(u64 cr0)
 {
-	vmcs_write_natural(VMCS_GUEST_CR0, (cr0 & ~(u64)CR0_CACHE) | mvm_caps.cr0_fixed0);
-	vmcs_write_natural(VMCS_CR0_SHADOW, cr0);
+	vmcs_write(GUEST_CR0, (cr0 & ~(u64)CR0_CACHE) | mvm_caps.cr0_fixed0);
+	vmcs_write(CR0_READ_SHADOW, cr0);
 }
 
 static void put_cr4(u64 cr4)
 {
-	vmcs_write_natural(VMCS_GUEST_CR4, cr4 | X86_CR4_MCE | mvm_caps.cr4_fixed0);
-	vmcs_write_natural(VMCS_CR4_SHADOW, cr4);
+	vmcs_write(GUEST_CR4, cr4 | X86_CR4_MCE | mvm_caps.cr4_fixed0);
+	vmcs_write(CR4_READ_SHADOW, cr4);
 }
 
 /* Enter or leave long mode together with CR0.PG. */
 static void put_long_mode(u64 cr0, u64 efer)
 {
 	bool long_mode = efer & EFER_LME && cr0 & X86_CR0_PG;
-	u32 controls = vmcs_read32(VMCS_ENTRY_CONTROLS) & ~VM_ENTRY_IA32E_MODE;
+	u32 controls = vmcs_read(VM_ENTRY_CONTROLS) & ~VM_ENTRY_IA32E_MODE;
 
-	vmcs_write64(VMCS_GUEST_EFER, (efer & ~(u64)EFER_LMA) | (long_mode ? EFER_LMA : 0));
-	vmcs_write32(VMCS_ENTRY_CONTROLS, controls | (long_mode ? VM_ENTRY_IA32E_MODE : 0));
+	vmcs_write(GUEST_IA32_EFER, (efer & ~(u64)EFER_LMA) | (long_mode ? EFER_LMA : 0));
+	vmcs_write(VM_ENTRY_CONTROLS, controls | (long_mode ? VM_ENTRY_IA32E_MODE : 0));
 }
 
 /**
@@ -85,15 +83,15 @@ static void put_long_mode(u64 cr0, u64 efer)
 void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efer)
 {
 	bool pae = pae_paging(cr0, cr4, efer);
-	bool same = pae && vmcs_read_natural(VMCS_GUEST_CR3) == cr3 &&
-		    pae_paging(mvm_guest_cr0(), mvm_guest_cr4(), vmcs_read64(VMCS_GUEST_EFER));
+	bool same = pae && vmcs_read(GUEST_CR3) == cr3 &&
+		    pae_paging(mvm_guest_cr0(), mvm_guest_cr4(), vmcs_read(GUEST_IA32_EFER));
 
-	vmcs_write_natural(VMCS_CR0_MASK, CR0_CACHE | mvm_caps.cr0_fixed0);
-	vmcs_write_natural(VMCS_CR4_MASK, ~mvm_cpuid_cr4_allowed(&vcpu->cpuid) | X86_CR4_MCE |
-						  X86_CR4_OSXSAVE | mvm_caps.cr4_fixed0);
+	vmcs_write(CR0_GUEST_HOST_MASK, CR0_CACHE | mvm_caps.cr0_fixed0);
+	vmcs_write(CR4_GUEST_HOST_MASK, ~mvm_cpuid_cr4_allowed(&vcpu->cpuid) | X86_CR4_MCE |
+						X86_CR4_OSXSAVE | mvm_caps.cr4_fixed0);
 	put_cr0(cr0 | X86_CR0_ET);
 	put_cr4(cr4);
-	vmcs_write_natural(VMCS_GUEST_CR3, cr3);
+	vmcs_write(GUEST_CR3, cr3);
 	put_long_mode(cr0, efer);
 	mvm_msr_update_swaps(vcpu, efer);
 	mvm_state_refresh_cpuid(vcpu);
@@ -109,10 +107,10 @@ void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efe
 
 static void write_pdptes(const u64 pdpte[4])
 {
-	vmcs_write64(VMCS_GUEST_PDPTE0, pdpte[0]);
-	vmcs_write64(VMCS_GUEST_PDPTE1, pdpte[1]);
-	vmcs_write64(VMCS_GUEST_PDPTE2, pdpte[2]);
-	vmcs_write64(VMCS_GUEST_PDPTE3, pdpte[3]);
+	vmcs_write(GUEST_PDPTR0, pdpte[0]);
+	vmcs_write(GUEST_PDPTR1, pdpte[1]);
+	vmcs_write(GUEST_PDPTR2, pdpte[2]);
+	vmcs_write(GUEST_PDPTR3, pdpte[3]);
 }
 
 /*
@@ -125,8 +123,8 @@ static int load_pdptes(struct mvm_vcpu *vcpu)
 {
 	unsigned int bits = mvm_cpuid_phys_bits(&vcpu->cpuid);
 	struct mvm_cr_state *cr = &vcpu->cr;
-	u64 cr3 = vmcs_read_natural(VMCS_GUEST_CR3);
-	u64 rip = vmcs_read_natural(VMCS_GUEST_RIP);
+	u64 cr3 = vmcs_read(GUEST_CR3);
+	u64 rip = vmcs_read(GUEST_RIP);
 	unsigned int i;
 
 	if (!cr->valid || cr->cr3 != cr3 || cr->rip != rip) {
@@ -155,9 +153,9 @@ static int load_pdptes(struct mvm_vcpu *vcpu)
 int mvm_write_guest_cr0(struct mvm_vcpu *vcpu, u64 value)
 {
 	u64 old = mvm_guest_cr0(), cr4 = mvm_guest_cr4();
-	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
-	u32 cs = vmcs_read32(VMCS_GUEST_CS_ACCESS);
-	u32 tr = vmcs_read32(VMCS_GUEST_TR_ACCESS);
+	u64 efer = vmcs_read(GUEST_IA32_EFER);
+	u32 cs = vmcs_read(GUEST_CS_AR_BYTES);
+	u32 tr = vmcs_read(GUEST_TR_AR_BYTES);
 	int ret;
 
 	if (!mvm_cr0_check(old, value, cr4, efer, cs & ACCESS_L, (tr & ACCESS_TYPE) == TYPE_TSS16))
@@ -189,11 +187,11 @@ int mvm_write_guest_cr4(struct mvm_vcpu *vcpu, u64 value)
 {
 	const u64 loads = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP;
 	u64 old = mvm_guest_cr4(), changed = old ^ value;
-	u64 efer = vmcs_read64(VMCS_GUEST_EFER);
+	u64 efer = vmcs_read(GUEST_IA32_EFER);
 	int ret;
 
-	if (!mvm_cr4_check(old, value, mvm_cpuid_cr4_allowed(&vcpu->cpuid),
-			   vmcs_read_natural(VMCS_GUEST_CR3), efer))
+	if (!mvm_cr4_check(old, value, mvm_cpuid_cr4_allowed(&vcpu->cpuid), vmcs_read(GUEST_CR3),
+			   efer))
 		return -EINVAL;
 	if (changed & loads && pae_paging(mvm_guest_cr0(), value, efer)) {
 		ret = load_pdptes(vcpu);

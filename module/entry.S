@@ -25,8 +25,6 @@
 #include <asm/unwind_hints.h>
 #include "entry_offsets.h"
 
-#define VMCS_HOST_RSP	0x6c14	/* vmcs_fields.h; asserted in vmcs.c */
-
 /*
  * The guest's registers from or to the run page, whose address is in RAX: in the
  * order of enum mvm_gpr, from RCX on; RSP is in the VMCS.  MOV keeps the flags.

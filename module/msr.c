@@ -35,19 +35,19 @@ static void shift_tsc(struct mvm_vcpu *vcpu, u64 delta, bool whole_vm)
 	mvm_vcpu_update_timer(vcpu);
 	/* Other vCPUs, when the whole VM's clock moved, see it at their next open. */
 	vcpu->tsc_offset = mvm_vcpu_tsc_offset(vcpu);
-	vmcs_write64(VMCS_TSC_OFFSET, vcpu->tsc_offset);
+	vmcs_write(TSC_OFFSET, vcpu->tsc_offset);
 }
 
 /* EFER (SDM 3A 2.2.1, SDM 2B WRMSR); LMA is the CPU's and keeps what it has. */
 static int write_efer(struct mvm_vcpu *vcpu, u64 efer)
 {
-	u64 old = vmcs_read64(VMCS_GUEST_EFER);
+	u64 old = vmcs_read(GUEST_IA32_EFER);
 
 	if (efer & ~mvm_cpuid_efer_allowed(&vcpu->cpuid) ||
-	    ((efer ^ old) & EFER_LME && vmcs_read_natural(VMCS_GUEST_CR0) & X86_CR0_PG))
+	    ((efer ^ old) & EFER_LME && vmcs_read(GUEST_CR0) & X86_CR0_PG))
 		return -EINVAL;
 	efer = (efer & ~EFER_LMA) | (old & EFER_LMA);
-	vmcs_write64(VMCS_GUEST_EFER, efer);
+	vmcs_write(GUEST_IA32_EFER, efer);
 	mvm_msr_update_swaps(vcpu, efer);
 	/* Translations depend on NX (SDM 3A 4.10.2.2). */
 	if ((efer ^ old) & EFER_NX) {
@@ -87,7 +87,7 @@ int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data)
 		if (!vcpu->msr.swap_tsc_aux)
 			return -EINVAL;
 	}
-	*data = row->home == MSR_IN_VMCS ? __vmcs_read(row->place) : *state_place(vcpu, row);
+	*data = row->home == MSR_IN_VMCS ? vmcs_read(row->place) : *state_place(vcpu, row);
 	return 0;
 }
 
@@ -147,7 +147,7 @@ int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 		vcpu->msr.reopen = true;
 	}
 	if (row->home == MSR_IN_VMCS)
-		__vmcs_write(row->place, data);
+		vmcs_write(row->place, data);
 	else
 		*state_place(vcpu, row) = data;
 	return 0;

@@ -69,7 +69,7 @@ static bool is_debugctl(u64 data)
 	{ .index = index_, .home = home_, .place = place_, .valid = valid_, __VA_ARGS__ }
 #define STATE(index, field, ...)					\
 	ROW(index, MSR_IN_STATE, offsetof(struct mvm_msr_state, field), __VA_ARGS__)
-#define VMCS(index, field, valid)	ROW(index, MSR_IN_VMCS, VMCS_##field, valid)
+#define VMCS(index, field, valid)	ROW(index, MSR_IN_VMCS, field, valid)
 #define OTHER(index)			ROW(index, MSR_ELSEWHERE, 0, any_value)
 
 /* Searched from the top: those that running guests use come first. */
@@ -78,14 +78,14 @@ static const struct msr_row msr_rows[] = {
 	STATE(MSR_IA32_TSC_ADJUST, tsc_adjust, any_value),
 	OTHER(MSR_IA32_TSC),
 	OTHER(MSR_IA32_APICBASE),
-	VMCS(MSR_EFER, GUEST_EFER, any_value),
-	VMCS(MSR_IA32_CR_PAT, GUEST_PAT, is_pat),
+	VMCS(MSR_EFER, GUEST_IA32_EFER, any_value),
+	VMCS(MSR_IA32_CR_PAT, GUEST_IA32_PAT, is_pat),
 	VMCS(MSR_FS_BASE, GUEST_FS_BASE, is_canonical),
 	VMCS(MSR_GS_BASE, GUEST_GS_BASE, is_canonical),
 	VMCS(MSR_IA32_SYSENTER_CS, GUEST_SYSENTER_CS, fits_32_bits),
 	VMCS(MSR_IA32_SYSENTER_ESP, GUEST_SYSENTER_ESP, is_canonical),
 	VMCS(MSR_IA32_SYSENTER_EIP, GUEST_SYSENTER_EIP, is_canonical),
-	VMCS(MSR_IA32_DEBUGCTLMSR, GUEST_DEBUGCTL, is_debugctl),
+	VMCS(MSR_IA32_DEBUGCTLMSR, GUEST_IA32_DEBUGCTL, is_debugctl),
 	STATE(MSR_KERNEL_GS_BASE, kernel_gs_base, is_canonical),
 	STATE(MSR_STAR, star, any_value),
 	STATE(MSR_LSTAR, lstar, is_canonical),

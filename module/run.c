@@ -17,7 +17,6 @@
 #include "run.h"
 #include "trace.h"
 #include "vm.h"
-#include "vmcs.h"
 #include "vmx_ops.h"
 #include "window.h"
 
@@ -265,12 +264,12 @@ static enum exit_result load_answer(struct mvm_vcpu *vcpu)
 	struct mvm_exception *exception = &answer->exception;
 
 	answer->load = false;
-	vmcs_write_natural(VMCS_GUEST_RSP, answer->rsp);
-	vmcs_write_natural(VMCS_GUEST_RFLAGS, answer->rflags);
+	vmcs_write(GUEST_RSP, answer->rsp);
+	vmcs_write(GUEST_RFLAGS, answer->rflags);
 	if (answer->completed)
 		mvm_skip_to(vcpu, answer->rip);
 	else
-		vmcs_write_natural(VMCS_GUEST_RIP, answer->rip);
+		vmcs_write(GUEST_RIP, answer->rip);
 	if (exception->vector == MVM_NO_EXCEPTION)
 		return EXIT_INJECT;
 	if (exception->vector == VECTOR_PF)
@@ -295,7 +294,7 @@ enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu)
 
 	if (unlikely(vcpu->tsc_offset != tsc_offset)) {
 		vcpu->tsc_offset = tsc_offset;
-		vmcs_write64(VMCS_TSC_OFFSET, tsc_offset);
+		vmcs_write(TSC_OFFSET, tsc_offset);
 	}
 	if (vcpu->cr.flush)
 		mvm_cr_commit(vcpu);

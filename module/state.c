@@ -32,17 +32,17 @@ struct sregs_field {
 #define MEMBER(member, field) \
 	{ offsetof(struct mvm_sregs, member), sizeof_field(struct mvm_sregs, member), field }
 #define TABLE(member, name)							\
-	MEMBER(member.base, VMCS_GUEST_##name##_BASE),				\
-	MEMBER(member.limit, VMCS_GUEST_##name##_LIMIT),			\
+	MEMBER(member.base, GUEST_##name##_BASE),				\
+	MEMBER(member.limit, GUEST_##name##_LIMIT),			\
 	MEMBER(member.reserved, MUST_BE_0)
 #define SEGMENT(member, name)							\
-	MEMBER(member.selector, VMCS_GUEST_##name##_SELECTOR),			\
-	MEMBER(member.access, VMCS_GUEST_##name##_ACCESS), TABLE(member, name)
+	MEMBER(member.selector, GUEST_##name##_SELECTOR),			\
+	MEMBER(member.access, GUEST_##name##_AR_BYTES), TABLE(member, name)
 
 static const struct sregs_field sregs_fields[] = {
 	SEGMENT(cs, CS), SEGMENT(ds, DS), SEGMENT(es, ES), SEGMENT(fs, FS),
 	SEGMENT(gs, GS), SEGMENT(ss, SS), SEGMENT(tr, TR), SEGMENT(ldt, LDTR),
-	TABLE(gdt, GDTR), TABLE(idt, IDTR), MEMBER(dr7, VMCS_GUEST_DR7),
+	TABLE(gdt, GDTR), TABLE(idt, IDTR), MEMBER(dr7, GUEST_DR7),
 };
 /* clang-format on */
 
@@ -61,17 +61,17 @@ void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, void *sregs)
 
 	memset(out, 0, sizeof(*out));
 	for_each_sregs_field(f) {
-		unsigned long value = f->field == MUST_BE_0 ? 0 : __vmcs_read(f->field);
+		unsigned long value = f->field == MUST_BE_0 ? 0 : vmcs_read(f->field);
 
 		memcpy(sregs + f->offset, &value, f->bytes);
 	}
 	out->cr0 = mvm_guest_cr0();
 	/* In a running window the guest's CR2 is in the CPU. */
 	out->cr2 = READ_ONCE(vcpu->mode) == MVM_IN_WINDOW ? native_read_cr2() : vcpu->cr2;
-	out->cr3 = vmcs_read_natural(VMCS_GUEST_CR3);
+	out->cr3 = vmcs_read(GUEST_CR3);
 	out->cr4 = mvm_guest_cr4();
 	out->cr8 = lapic_cr8(&vcpu->lapic);
-	out->efer = vmcs_read64(VMCS_GUEST_EFER);
+	out->efer = vmcs_read(GUEST_IA32_EFER);
 	out->apic_base = vcpu->lapic.base;
 	out->xcr0 = vcpu->xcr0;
 	memcpy(out->dr, vcpu->dr, sizeof(out->dr));
@@ -100,7 +100,7 @@ static void set_sregs(struct mvm_vcpu *vcpu, void *in)
 
 		memcpy(&value, in + f->offset, f->bytes);
 		if (f->field != MUST_BE_0)
-			__vmcs_write(f->field, value);
+			vmcs_write(f->field, value);
 	}
 	mvm_set_guest_crs(vcpu, sregs->cr0, sregs->cr3, sregs->cr4, sregs->efer);
 }
@@ -413,8 +413,8 @@ static void get_events(struct mvm_vcpu *vcpu, void *arg)
 	struct mvm_events *out = arg;
 
 	*out = (struct mvm_events){
-		.interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY),
-		.pending_debug = vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG),
+		.interruptibility = vmcs_read(GUEST_INTERRUPTIBILITY_INFO),
+		.pending_debug = vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS),
 		.activity = vcpu->halted,
 		.nmi_pending = vcpu->nmi_pending || test_bit(MVM_REQ_NMI, &vcpu->requests),
 		.intr_line = READ_ONCE(vcpu->intr_line),
@@ -475,8 +475,8 @@ static void set_events(struct mvm_vcpu *vcpu, void *arg)
 {
 	const struct mvm_events *in = arg;
 
-	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, in->interruptibility);
-	vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG, in->pending_debug);
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, in->interruptibility);
+	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, in->pending_debug);
 	vcpu->event = (struct mvm_event){};
 	vcpu->deferred_interrupt = MVM_NO_INTERRUPT;
 	if (in->event != MVM_EVENT_INTERRUPT)

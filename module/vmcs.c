@@ -20,9 +20,6 @@
 #include "vmx_ops.h"
 #include "window.h"
 
-/* entry.S has it as a number. */
-static_assert(HOST_RSP == 0x6c14);
-
 /* Longest stretch of guest code without an exit, where the CPU can bound it. */
 #define BACKSTOP_MS	10
 

@@ -375,7 +375,7 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	}
 	this_cpu_write(mvm_cpus.open, window);
 	vcpu->launched = false;
-	/* A region that never ran is no VMCS before VMCLEAR (SDM 3C 25.11.3). */
+	/* A new region is not a VMCS before VMCLEAR (SDM 3C 25.11.3). */
 	if ((unlikely(vcpu->last_cpu < 0) && vmx_vmclear(__pa(vcpu->vmcs))) ||
 	    unlikely(vmx_vmptrld(__pa(vcpu->vmcs)))) {
 		window_close(window);
