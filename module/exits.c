@@ -8,25 +8,21 @@
  */
 #include <linux/kernel.h>
 #include <linux/nospec.h>
-#include <linux/sched.h>
-#include <asm/debugreg.h>
 #include <asm/mce.h>
 #include <asm/processor-flags.h>
-#include <asm/vmx.h>
-#include "caps.h"
-#include "cr.h"
-#include "exits.h"
 #include "inject.h"
 #include "run.h"
 #include "state.h"
 #include "trace.h"
-#include "vcpu.h"
 #include "vm.h"
 #include "vmcs.h"
 #include "vmx_ops.h"
 #include "window.h"
 
-/* A guest register; the page is shared, so each access is a single one. */
+/*
+ * A guest register, by the low four bits of @n; the page is shared, so each
+ * access is a single one.
+ */
 static u64 gpr_read(const struct mvm_vcpu *vcpu, unsigned int n)
 {
 	n &= 15;
@@ -44,10 +40,18 @@ static void gpr_write(struct mvm_vcpu *vcpu, unsigned int n, u64 value)
 		WRITE_ONCE(vcpu->run->gpr[n], value);
 }
 
-static bool in_64bit_code(void)
+static u64 read_edx_eax(const struct mvm_vcpu *vcpu)
 {
-	return vmcs_read32(VMCS_ENTRY_CONTROLS) & VM_ENTRY_IA32E_MODE &&
-	       vmcs_read32(VMCS_GUEST_CS_ACCESS) & VMX_AR_L_MASK;
+	return (u32)gpr_read(vcpu, MVM_RAX) | gpr_read(vcpu, MVM_RDX) << 32;
+}
+
+/* What the guest's code sees of a register: half of it outside 64-bit code. */
+static u64 narrow(u64 value)
+{
+	if (vmcs_read32(VMCS_ENTRY_CONTROLS) & VM_ENTRY_IA32E_MODE &&
+	    vmcs_read32(VMCS_GUEST_CS_ACCESS) & VMX_AR_L_MASK)
+		return value;
+	return (u32)value;
 }
 
 /* With BTF the guest steps by branches, and entry insists (27.3.1.5). */
@@ -63,9 +67,8 @@ static __always_inline void skip_to(unsigned long rip)
 	u32 blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
 
 	vmcs_write_natural(VMCS_GUEST_RIP, rip);
-	if (unlikely(blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)))
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
-			     blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+	if (unlikely(blocked & MVM_SHADOWS))
+		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~MVM_SHADOWS);
 	if (unlikely(vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF))
 		pend_single_step();
 }
@@ -89,9 +92,7 @@ static __always_inline unsigned long next_rip(void)
 	unsigned long rip = vmcs_read_natural(VMCS_GUEST_RIP);
 	unsigned long next = rip + vmcs_read32(VMCS_EXIT_INSN_LEN);
 
-	if (unlikely((rip ^ next) >> 32) && !in_64bit_code())
-		next = (u32)next;
-	return next;
+	return unlikely((rip ^ next) >> 32) ? narrow(next) : next;
 }
 
 static __always_inline enum exit_result skip(struct mvm_vcpu *vcpu)
@@ -105,26 +106,28 @@ static __always_inline enum exit_result skip(struct mvm_vcpu *vcpu)
 /**
  * mvm_exit_user() - describe an exit in the run page
  * @vcpu: vCPU whose window is open
- * @reason: MVM_EXIT_*; the caller fills in the part of the union
+ * @reason: MVM_EXIT_*; the caller has filled in its part of the union
+ * @with: WITH_INSN when an instruction exited, which the answer completes;
+ *	  WITH_SREGS when user space has to know them
  *
  * Returns EXIT_USER.
  */
-enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason)
+enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with)
 {
 	struct mvm_run *run = vcpu->run;
 
 	run->exit_reason = reason;
 	run->hw_reason = vcpu->exit_reason;
 	run->hw_qualification = vcpu->exit_qualification;
-	run->insn_len = 0;
 	run->action = MVM_ACTION_COMPLETE;
 	run->gpr[MVM_RSP] = vmcs_read_natural(VMCS_GUEST_RSP);
 	run->rip = vmcs_read_natural(VMCS_GUEST_RIP);
 	run->rflags = vmcs_read_natural(VMCS_GUEST_RFLAGS);
-	run->next_rip = run->rip;
+	run->insn_len = with & WITH_INSN ? vmcs_read32(VMCS_EXIT_INSN_LEN) : 0;
+	run->next_rip = with & WITH_INSN ? next_rip() : run->rip;
 	run->interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
 	run->sync_valid = 0;
-	if (READ_ONCE(run->sync_want) & MVM_SYNC_SREGS) {
+	if (with & WITH_SREGS || READ_ONCE(run->sync_want) & MVM_SYNC_SREGS) {
 		mvm_state_fill_sregs(vcpu, &run->sregs);
 		run->sync_valid = MVM_SYNC_SREGS;
 	}
@@ -132,91 +135,59 @@ enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason)
 	return EXIT_USER;
 }
 
-/* An exit by an instruction, which the answer completes. */
-static enum exit_result exit_user_insn(struct mvm_vcpu *vcpu, u32 reason)
-{
-	mvm_exit_user(vcpu, reason);
-	vcpu->run->insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
-	vcpu->run->next_rip = next_rip();
-	return EXIT_USER;
-}
-
-static void with_sregs(struct mvm_vcpu *vcpu)
-{
-	struct mvm_run *run = vcpu->run;
-
-	if (run->sync_valid & MVM_SYNC_SREGS)
-		return;
-	mvm_state_fill_sregs(vcpu, &run->sregs);
-	run->sync_valid |= MVM_SYNC_SREGS;
-}
-
 /**
- * mvm_exit_mmio() - the access that faulted has no memory behind it
+ * mvm_exit_fault() - the access that faulted cannot be served
  * @vcpu: vCPU with a VMCS access window
- * @unused: for mvm_window_access()
+ * @arg: struct mvm_exit_memory: the owner's memory failed; NULL: there is none
  */
-void mvm_exit_mmio(struct mvm_vcpu *vcpu, void *unused)
+void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg)
 {
-	mvm_exit_user(vcpu, MVM_EXIT_MMIO);
-	with_sregs(vcpu);
-	vcpu->run->mmio = (struct mvm_exit_mmio){
-		.gpa = vcpu->fault_gpa,
-		.linear = vcpu->fault_linear,
-		.flags = vcpu->fault_flags,
-	};
-	vcpu->stats.mmio++;
-}
-
-/**
- * mvm_exit_memory() - the owner's memory behind the access failed
- * @vcpu: vCPU with a VMCS access window
- * @arg: struct mvm_exit_memory, filled in
- */
-void mvm_exit_memory(struct mvm_vcpu *vcpu, void *arg)
-{
-	mvm_exit_user(vcpu, MVM_EXIT_MEMORY_FAULT);
-	vcpu->run->memory = *(struct mvm_exit_memory *)arg;
+	if (arg) {
+		vcpu->run->memory = *(struct mvm_exit_memory *)arg;
+		mvm_exit_user(vcpu, MVM_EXIT_MEMORY_FAULT, 0);
+	} else {
+		vcpu->stats.mmio++;
+		vcpu->run->mmio = vcpu->fault;
+		mvm_exit_user(vcpu, MVM_EXIT_MMIO, WITH_SREGS);
+	}
 }
 
 static enum exit_result exit_unhandled(struct mvm_vcpu *vcpu)
 {
 	vcpu->stats.other_exits++;
-	mvm_exit_user(vcpu, MVM_EXIT_UNHANDLED);
-	vcpu->run->insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
-	return EXIT_USER;
-}
-
-/* The event that was to be injected is not lost with the entry. */
-static void recover_event(struct mvm_vcpu *vcpu)
-{
-	u32 info = vmcs_read32(VMCS_ENTRY_INTR_INFO);
-
-	if (!(info & INTR_VALID))
-		return;
-	vcpu->event = (struct mvm_event){
-		.info = info,
-		.error_code = vmcs_read32(VMCS_ENTRY_ERROR_CODE),
-		.insn_len = vmcs_read32(VMCS_ENTRY_INSN_LEN),
-	};
-	vmcs_write32(VMCS_ENTRY_INTR_INFO, 0);
+	return mvm_exit_user(vcpu, MVM_EXIT_UNHANDLED, WITH_INSN);
 }
 
 /**
- * mvm_exit_entry_refused() - VMLAUNCH or VMRESUME did not enter
+ * mvm_exit_fail_entry() - the guest was not entered
  * @vcpu: vCPU whose window is open
- * @failed: 1 VMfail, 2 fault
+ * @failed: 1: VMLAUNCH or VMRESUME failed, 2: it faulted, 0: entry failed after
+ *	    that, while loading the guest's state (SDM 3C 27.8)
  */
-enum exit_result mvm_exit_entry_refused(struct mvm_vcpu *vcpu, int failed)
+enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed)
 {
-	u32 error = failed == 1 ? vmcs_read32(VMCS_INSN_ERROR) : U32_MAX;
+	u32 info = vmcs_read32(VMCS_ENTRY_INTR_INFO), error = 0;
 
-	recover_event(vcpu);
-	vcpu->exit_reason = 0;
-	vcpu->exit_qualification = 0;
-	mvm_exit_user(vcpu, MVM_EXIT_FAIL_ENTRY);
+	if (failed) {
+		error = failed == 1 ? vmcs_read32(VMCS_INSN_ERROR) : U32_MAX;
+		vcpu->exit_reason = 0;
+	}
+	vcpu->exit_qualification = failed ? 0 : vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+	/* The event that was to be injected is not lost with the entry. */
+	if (info & INTR_INFO_VALID_MASK) {
+		vcpu->event = (struct mvm_event){
+			.info = info,
+			.error_code = vmcs_read32(VMCS_ENTRY_ERROR_CODE),
+			.insn_len = vmcs_read32(VMCS_ENTRY_INSN_LEN),
+		};
+		vmcs_write32(VMCS_ENTRY_INTR_INFO, 0);
+	}
+	if ((vcpu->exit_reason & 0xffff) == EXIT_REASON_MCE_DURING_VMENTRY) {
+		vcpu->after = AFTER_MACHINE_CHECK;
+		return EXIT_CLOSE;
+	}
 	vcpu->run->fail = (struct mvm_exit_fail){ .instruction_error = error };
-	return EXIT_USER;
+	return mvm_exit_user(vcpu, MVM_EXIT_FAIL_ENTRY, 0);
 }
 
 /**
@@ -228,8 +199,7 @@ enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu)
 {
 	struct mvm_run *run = vcpu->run;
 
-	pr_err_ratelimited("CPU %d refused to enter VMX operation\n",
-			   smp_processor_id());
+	pr_err_ratelimited("CPU %d refused to enter VMX operation\n", smp_processor_id());
 	vcpu->regs_in_vmcs = true;
 	run->exit_reason = MVM_EXIT_FAIL_ENTRY;
 	run->hw_reason = 0;
@@ -238,21 +208,18 @@ enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu)
 	return EXIT_USER;
 }
 
-/* Entry failed while loading the guest's state: bit 31 (SDM 3C 27.8). */
-static enum exit_result entry_failed(struct mvm_vcpu *vcpu)
-{
-	recover_event(vcpu);
-	vcpu->exit_qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
-	if ((vcpu->exit_reason & 0xffff) == EXIT_REASON_MCE_DURING_VMENTRY) {
-		vcpu->after = AFTER_MACHINE_CHECK;
-		return EXIT_CLOSE;
-	}
-	mvm_exit_user(vcpu, MVM_EXIT_FAIL_ENTRY);
-	vcpu->run->fail = (struct mvm_exit_fail){ 0 };
-	return EXIT_USER;
-}
-
 /* ---- handlers, in the order of the exit reasons ---- */
+
+/*
+ * IRET had unblocked NMIs before it faulted (SDM 3C 28.2.3): so says the same
+ * bit of an exception's information and of an EPT violation's qualification.
+ */
+static void block_nmi_again(struct mvm_vcpu *vcpu, unsigned long bits)
+{
+	if (bits & INTR_INFO_UNBLOCK_NMI && !vcpu->event.info)
+		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
+			     vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) | GUEST_INTR_STATE_NMI);
+}
 
 /*
  * An exception of the guest that always exits (#DB, #AC, #MC), or an NMI of
@@ -262,36 +229,29 @@ static enum exit_result entry_failed(struct mvm_vcpu *vcpu)
  */
 static enum exit_result exit_exception(struct mvm_vcpu *vcpu)
 {
-	u32 info = vmcs_read32(VMCS_EXIT_INTR_INFO);
-	u32 blocked;
+	u32 info = vmcs_read32(VMCS_EXIT_INTR_INFO), type = info & INTR_INFO_INTR_TYPE_MASK;
 
-	if ((info & INTR_TYPE) == INTR_TYPE_NMI) {
+	if (type == INTR_TYPE_NMI_INTR) {
 		vcpu->after = AFTER_NMI;
 		return EXIT_CLOSE;
 	}
-	vcpu->stats.exceptions++;
-	/* IRET had unblocked NMIs before it faulted (SDM 3C 28.2.3). */
-	if (info & INTR_UNBLOCKED_NMI && !vcpu->event.info) {
-		blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, blocked | BLOCKED_BY_NMI);
-	}
-	switch (info & INTR_VECTOR) {
-	case VECTOR_MC:
+	block_nmi_again(vcpu, info);
+	switch (info & INTR_INFO_VECTOR_MASK) {
+	case X86_TRAP_MC:
 		vcpu->after = AFTER_MACHINE_CHECK;
 		return EXIT_CLOSE;
-	case VECTOR_AC:
-		mvm_raise_error(vcpu, VECTOR_AC, vmcs_read32(VMCS_EXIT_INTR_ERROR_CODE));
+	case X86_TRAP_AC:
+		mvm_raise(vcpu, X86_TRAP_AC, vmcs_read32(VMCS_EXIT_INTR_ERROR_CODE));
 		return EXIT_CLOSE;
-	case VECTOR_DB:
+	case X86_TRAP_DB:
 		/* SDM 3C table 28-1: B0-B3, BD, BS as in DR6. */
-		mvm_raise_db(vcpu, vcpu->exit_qualification & (DR6_B0_3 | DR6_BD | DR6_BS));
-		if ((info & INTR_TYPE) == INTR_TYPE_PRIV_SOFT) {
-			vcpu->event.info = VECTOR_DB | INTR_TYPE_PRIV_SOFT | INTR_VALID;
+		mvm_raise_db(vcpu, vcpu->exit_qualification & (DR_TRAP_BITS | DR6_BD | DR_STEP));
+		if (type == INTR_TYPE_PRIV_SW_EXCEPTION) {
+			vcpu->event.info = X86_TRAP_DB | type | INTR_INFO_VALID_MASK;
 			vcpu->event.insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
 		}
 		/* A stepping guest in a shadow: entry demands BS (27.3.1.5). */
-		blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-		if (blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS) &&
+		if (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & MVM_SHADOWS &&
 		    vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF)
 			pend_single_step();
 		return EXIT_CLOSE;
@@ -299,21 +259,22 @@ static enum exit_result exit_exception(struct mvm_vcpu *vcpu)
 	return exit_unhandled(vcpu);
 }
 
-/* The interrupt stays pending and is taken when IRQs come on. */
-static enum exit_result exit_host_interrupt(struct mvm_vcpu *vcpu)
+/*
+ * The host's interrupt stays pending and is taken when IRQs come on; so it is
+ * with what came before the preemption timer, the backstop.
+ */
+static enum exit_result exit_close(struct mvm_vcpu *vcpu)
 {
-	vcpu->stats.host_interrupts++;
 	return EXIT_CLOSE;
 }
 
 static enum exit_result exit_triple_fault(struct mvm_vcpu *vcpu)
 {
-	return mvm_exit_user(vcpu, MVM_EXIT_SHUTDOWN);
+	return mvm_exit_user(vcpu, MVM_EXIT_SHUTDOWN, 0);
 }
 
 static enum exit_result exit_window(struct mvm_vcpu *vcpu)
 {
-	vcpu->stats.interrupt_windows++;
 	return EXIT_INJECT;
 }
 
@@ -322,21 +283,17 @@ static enum exit_result exit_task_switch(struct mvm_vcpu *vcpu)
 {
 	u64 qualification = vcpu->exit_qualification;
 	struct mvm_event event = vcpu->event;
+	/* An event through a task gate is no instruction and has no length. */
+	bool insn = !event.info || mvm_event_has_length(event.info);
 
 	vcpu->event.info = 0;
-	/* An event through a task gate is no instruction and has no length. */
-	if (event.info && (event.info & INTR_TYPE) < INTR_TYPE_SOFT_INT)
-		mvm_exit_user(vcpu, MVM_EXIT_TASK_SWITCH);
-	else
-		exit_user_insn(vcpu, MVM_EXIT_TASK_SWITCH);
 	vcpu->run->task_switch = (struct mvm_exit_task_switch){
 		.selector = qualification & 0xffff,
 		.source = qualification >> 30 & 3,
-		.has_error_code = !!(event.info & INTR_HAS_ERROR_CODE),
+		.has_error_code = !!(event.info & INTR_INFO_DELIVER_CODE_MASK),
 		.error_code = event.error_code,
 	};
-	with_sregs(vcpu);
-	return EXIT_USER;
+	return mvm_exit_user(vcpu, MVM_EXIT_TASK_SWITCH, WITH_SREGS | (insn ? WITH_INSN : 0));
 }
 
 static enum exit_result exit_cpuid(struct mvm_vcpu *vcpu)
@@ -344,7 +301,6 @@ static enum exit_result exit_cpuid(struct mvm_vcpu *vcpu)
 	struct mvm_run *run = vcpu->run;
 	const struct mvm_cpuid_entry *entry;
 
-	vcpu->stats.cpuid++;
 	entry = mvm_cpuid_lookup(&vcpu->cpuid, READ_ONCE(run->gpr[MVM_RAX]),
 				 READ_ONCE(run->gpr[MVM_RCX]));
 	run->gpr[MVM_RAX] = entry->eax;
@@ -356,48 +312,36 @@ static enum exit_result exit_cpuid(struct mvm_vcpu *vcpu)
 
 static enum exit_result exit_hlt(struct mvm_vcpu *vcpu)
 {
-	vcpu->stats.hlt++;
 	if (vcpu->vm->flags & MVM_VM_EXIT_HLT)
-		return exit_user_insn(vcpu, MVM_EXIT_HLT);
-	mvm_skip_to(vcpu, next_rip());
+		return mvm_exit_user(vcpu, MVM_EXIT_HLT, WITH_INSN);
+	skip(vcpu);
 	vcpu->halted = true;
 	vcpu->halted_if = vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_IF;
 	return EXIT_CLOSE;
 }
 
-/* No device's DMA bypasses the caches for a guest: nothing to write back. */
-static enum exit_result exit_skip(struct mvm_vcpu *vcpu)
-{
-	vcpu->stats.other_exits++;
-	return skip(vcpu);
-}
-
 /* Not asked for: somebody who spins lets others run. */
 static enum exit_result exit_pause(struct mvm_vcpu *vcpu)
 {
-	vcpu->stats.pause++;
 	skip(vcpu);
 	return EXIT_CLOSE;
 }
 
 static enum exit_result exit_undefined(struct mvm_vcpu *vcpu)
 {
-	vcpu->stats.other_exits++;
-	return mvm_raise(vcpu, VECTOR_UD);
+	return mvm_raise(vcpu, X86_TRAP_UD, 0);
 }
 
 /* No performance counters are shown to guests. */
 static enum exit_result exit_rdpmc(struct mvm_vcpu *vcpu)
 {
-	vcpu->stats.other_exits++;
-	return mvm_raise_error(vcpu, VECTOR_GP, 0);
+	return mvm_raise(vcpu, X86_TRAP_GP, 0);
 }
 
 static enum exit_result exit_vmcall(struct mvm_vcpu *vcpu)
 {
-	vcpu->stats.other_exits++;
 	if (vcpu->vm->flags & MVM_VM_EXIT_VMCALL)
-		return exit_user_insn(vcpu, MVM_EXIT_VMCALL);
+		return mvm_exit_user(vcpu, MVM_EXIT_VMCALL, WITH_INSN);
 	vcpu->run->gpr[MVM_RAX] = -ENOSYS;
 	return skip(vcpu);
 }
@@ -405,92 +349,70 @@ static enum exit_result exit_vmcall(struct mvm_vcpu *vcpu)
 /* Qualification: SDM 3C table 28-3. */
 static enum exit_result exit_cr_access(struct mvm_vcpu *vcpu)
 {
+	enum { MOV_TO = 0 << 4, MOV_FROM = 1 << 4 };	/* or CLTS, LMSW */
 	unsigned long qualification = vcpu->exit_qualification;
-	unsigned int cr = qualification & 15, gpr = qualification >> 8 & 15;
-	bool write = !(qualification >> 4 & 3);
+	u64 value = narrow(gpr_read(vcpu, qualification >> 8));
 	int result;
-	u64 value;
 
-	vcpu->stats.cr++;
-	if (qualification >> 4 & 2)	/* CLTS, LMSW: no host-owned bit in reach */
-		return exit_unhandled(vcpu);
-	if (cr == 8 && !write) {
-		gpr_write(vcpu, gpr, lapic_cr8(&vcpu->lapic));
-		return skip(vcpu);
-	}
-	if (!write)
-		return exit_unhandled(vcpu);
-
-	value = gpr_read(vcpu, gpr);
-	switch (cr) {
-	case 0:
-		result = mvm_write_guest_cr0(vcpu, in_64bit_code() ? value : (u32)value);
+	switch (qualification & 0x3f) {
+	case MOV_TO | 0:
+		result = mvm_write_guest_cr0(vcpu, value);
 		break;
-	case 4:
-		result = mvm_write_guest_cr4(vcpu, in_64bit_code() ? value : (u32)value);
+	case MOV_TO | 4:
+		result = mvm_write_guest_cr4(vcpu, value);
 		break;
-	case 8:
+	case MOV_TO | 8:
 		if (value & ~15ULL)
-			return mvm_raise_error(vcpu, VECTOR_GP, 0);
+			return mvm_raise(vcpu, X86_TRAP_GP, 0);
 		lapic_set_cr8(&vcpu->lapic, value);
 		skip(vcpu);
 		return EXIT_INJECT;
-	default:
+	case MOV_FROM | 8:
+		gpr_write(vcpu, qualification >> 8, lapic_cr8(&vcpu->lapic));
+		return skip(vcpu);
+	default:			/* no host-owned bit is in their reach */
 		return exit_unhandled(vcpu);
 	}
 	if (result == -EAGAIN)
 		return EXIT_CLOSE;	/* and the instruction again */
 	if (result)
-		return mvm_raise_error(vcpu, VECTOR_GP, 0);
+		return mvm_raise(vcpu, X86_TRAP_GP, 0);
 	if (vcpu->cr.flush)
 		mvm_cr_commit(vcpu);
 	return skip(vcpu);
-}
-
-static enum exit_result write_dr(struct mvm_vcpu *vcpu, unsigned int n, u64 value)
-{
-	switch (n) {
-	case 0 ... 3:
-		vcpu->dr[array_index_nospec(n, 4)] = value;
-		break;
-	case 6:
-		if (value >> 32)
-			return mvm_raise_error(vcpu, VECTOR_GP, 0);
-		vcpu->dr6 = mvm_dr6(value);
-		return skip(vcpu);
-	default:
-		if (value >> 32)
-			return mvm_raise_error(vcpu, VECTOR_GP, 0);
-		vmcs_write_natural(VMCS_GUEST_DR7, mvm_dr7(value));
-	}
-	skip(vcpu);
-	return EXIT_CLOSE;	/* breakpoints are loaded when the window opens */
 }
 
 /* Qualification: SDM 3C table 28-4. */
 static enum exit_result exit_dr_access(struct mvm_vcpu *vcpu)
 {
 	unsigned long qualification = vcpu->exit_qualification;
-	unsigned int n = qualification & 7, gpr = qualification >> 8 & 15;
 	unsigned long dr7 = vmcs_read_natural(VMCS_GUEST_DR7);
-	bool wide = in_64bit_code();
+	unsigned int n = qualification & 7, gpr = qualification >> 8;
 	u64 value;
 
-	vcpu->stats.dr++;
 	if (n == 4 || n == 5) {		/* aliases of 6 and 7 (SDM 3B 18.2.2) */
 		if (mvm_guest_cr4() & X86_CR4_DE)
-			return mvm_raise(vcpu, VECTOR_UD);
+			return mvm_raise(vcpu, X86_TRAP_UD, 0);
 		n += 2;
 	}
 	if (dr7 & DR7_GENERAL_DETECT)
 		return mvm_raise_db(vcpu, DR6_BD);
-	if (!(qualification & BIT(4))) {
-		value = gpr_read(vcpu, gpr);
-		return write_dr(vcpu, n, wide ? value : (u32)value);
+	if (qualification & BIT(4)) {	/* MOV from */
+		value = n < 4 ? vcpu->dr[array_index_nospec(n, 4)] : n == 6 ? vcpu->dr6 : dr7;
+		gpr_write(vcpu, gpr, narrow(value));
+		return skip(vcpu);
 	}
-	value = n < 4 ? vcpu->dr[array_index_nospec(n, 4)] : n == 6 ? vcpu->dr6 : dr7;
-	gpr_write(vcpu, gpr, wide ? value : (u32)value);
-	return skip(vcpu);
+	value = narrow(gpr_read(vcpu, gpr));
+	if (n >= 6 && value >> 32)
+		return mvm_raise(vcpu, X86_TRAP_GP, 0);
+	if (n < 4)
+		vcpu->dr[array_index_nospec(n, 4)] = value;
+	else if (n == 6)
+		vcpu->dr6 = mvm_dr6(value);
+	else
+		vmcs_write_natural(VMCS_GUEST_DR7, mvm_dr7(value));
+	skip(vcpu);
+	return EXIT_CLOSE;	/* breakpoints are loaded when the window opens */
 }
 
 /*
@@ -499,88 +421,76 @@ static enum exit_result exit_dr_access(struct mvm_vcpu *vcpu)
  */
 static enum exit_result exit_io(struct mvm_vcpu *vcpu)
 {
-	static const u8 address_bytes[] = { 2, 4, 8, 8 };
 	unsigned long qualification = vcpu->exit_qualification;
-	u64 mask, count = 1;
 	struct mvm_exit_io io = {
 		.port = qualification >> 16,
 		.bytes = (qualification & 7) + 1,
-		.flags = qualification & BIT(3) ? MVM_IO_IN : 0,
+		/* bits 3 to 5, in the same order */
+		.flags = qualification >> 3 & (MVM_IO_IN | MVM_IO_STRING | MVM_IO_REP),
 	};
 
-	vcpu->stats.io++;
-	if (qualification & BIT(4)) {
+	if (io.flags & MVM_IO_STRING) {
 		u32 info = vmcs_read32(VMCS_EXIT_INSN_INFO);
 
-		io.flags |= MVM_IO_STRING;
-		io.address_bytes = address_bytes[info >> 7 & 3];
+		io.address_bytes = 2 << min(info >> 7 & 3, 2U);
 		/* Not defined for INS, which knows only ES (SDM 3C table 28-8). */
 		io.segment = io.flags & MVM_IO_IN ? 0 : info >> 15 & 7;
 		io.linear = vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS);
+		io.count = 1;
 		if (vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_DF)
 			io.flags |= MVM_IO_DOWN;
-		if (qualification & BIT(5)) {
-			io.flags |= MVM_IO_REP;
-			mask = io.address_bytes == 8 ? ~0ULL :
-			       BIT_ULL(8 * io.address_bytes) - 1;
-			count = gpr_read(vcpu, MVM_RCX) & mask;
-			if (!count)
+		if (io.flags & MVM_IO_REP) {
+			io.count = gpr_read(vcpu, MVM_RCX) & GENMASK_ULL(8 * io.address_bytes - 1, 0);
+			if (!io.count)
 				return skip(vcpu);
 		}
-		io.count = count;
-	} else if (!(io.flags & MVM_IO_IN)) {
-		io.data = gpr_read(vcpu, MVM_RAX) & (~0U >> (32 - 8 * io.bytes));
+	} else {
+		/* A prefix without meaning, and an IN finds no data. */
+		io.flags &= MVM_IO_IN;
+		if (!io.flags)
+			io.data = gpr_read(vcpu, MVM_RAX) & (~0U >> (32 - 8 * io.bytes));
 	}
-	exit_user_insn(vcpu, MVM_EXIT_IO);
 	vcpu->io = io;
 	vcpu->run->io = io;
-	if (io.flags & MVM_IO_STRING)
-		with_sregs(vcpu);
-	return EXIT_USER;
+	return mvm_exit_user(vcpu, MVM_EXIT_IO, WITH_INSN |
+			     (io.flags & MVM_IO_STRING ? WITH_SREGS : 0));
 }
 
-/* How an access to an MSR ended, turned into what happens next. */
-static enum exit_result msr_done(struct mvm_vcpu *vcpu, int result, u32 index,
-				 u64 data, bool write)
+/* An access to an MSR that we do not serve: user space does, or it faults. */
+static enum exit_result msr_failed(struct mvm_vcpu *vcpu, int result, struct mvm_exit_msr msr)
 {
-	if (!result) {
-		skip(vcpu);
-		return vcpu->msr.reopen ? EXIT_CLOSE : EXIT_INJECT;
-	}
 	if (result != -ENOENT || READ_ONCE(vcpu->vm->msr_policy) != MVM_MSR_POLICY_FORWARD)
-		return mvm_raise_error(vcpu, VECTOR_GP, 0);
-	exit_user_insn(vcpu, MVM_EXIT_MSR);
-	vcpu->run->msr = (struct mvm_exit_msr){ .index = index, .write = write, .data = data };
-	return EXIT_USER;
+		return mvm_raise(vcpu, X86_TRAP_GP, 0);
+	vcpu->run->msr = msr;
+	return mvm_exit_user(vcpu, MVM_EXIT_MSR, WITH_INSN);
 }
 
 static enum exit_result exit_rdmsr(struct mvm_vcpu *vcpu)
 {
-	u32 index = gpr_read(vcpu, MVM_RCX);
-	u64 data = 0;
-	int result;
+	struct mvm_exit_msr msr = { .index = gpr_read(vcpu, MVM_RCX) };
+	int result = mvm_msr_read(vcpu, msr.index, &msr.data);
 
-	vcpu->stats.msr_reads++;
-	result = mvm_msr_read(vcpu, index, &data);
 	if (result)
-		return msr_done(vcpu, result, index, 0, false);
-	gpr_write(vcpu, MVM_RAX, (u32)data);
-	gpr_write(vcpu, MVM_RDX, data >> 32);
+		return msr_failed(vcpu, result, msr);
+	gpr_write(vcpu, MVM_RAX, (u32)msr.data);
+	gpr_write(vcpu, MVM_RDX, msr.data >> 32);
 	return skip(vcpu);
 }
 
 static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 {
-	u32 index = gpr_read(vcpu, MVM_RCX);
-	u64 data = (u32)gpr_read(vcpu, MVM_RAX) | gpr_read(vcpu, MVM_RDX) << 32;
-	enum exit_result result;
+	struct mvm_exit_msr msr = {
+		.index = gpr_read(vcpu, MVM_RCX), .write = 1, .data = read_edx_eax(vcpu),
+	};
+	int result = mvm_msr_write(vcpu, msr.index, msr.data, false);
 
-	vcpu->stats.msr_writes++;
-	result = msr_done(vcpu, mvm_msr_write(vcpu, index, data, false), index, data, true);
+	if (result)
+		return msr_failed(vcpu, result, msr);
+	skip(vcpu);
 	/* The write of an ICR that only user space can serve. */
-	if (result != EXIT_USER && vcpu->pending_ipi)
+	if (vcpu->pending_ipi)
 		return mvm_exit_ipi(vcpu);
-	return result;
+	return vcpu->msr.reopen ? EXIT_CLOSE : EXIT_INJECT;
 }
 
 /**
@@ -589,121 +499,91 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
  */
 enum exit_result mvm_exit_ipi(struct mvm_vcpu *vcpu)
 {
-	mvm_exit_user(vcpu, MVM_EXIT_IPI);
 	vcpu->run->ipi = (struct mvm_exit_ipi){ .icr = vcpu->pending_ipi };
 	vcpu->pending_ipi = 0;
-	return EXIT_USER;
+	return mvm_exit_user(vcpu, MVM_EXIT_IPI, 0);
 }
 
 /* Qualification: SDM 3C table 28-7. */
 static enum exit_result exit_ept_violation(struct mvm_vcpu *vcpu)
 {
 	unsigned long qualification = vcpu->exit_qualification;
-	u32 blocked;
+	struct mvm_exit_mmio *fault = &vcpu->fault;
 
-	vcpu->stats.ept_faults++;
-	vcpu->fault_gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
-	vcpu->fault_linear = 0;
-	vcpu->fault_flags = 0;
-	if (qualification & BIT(1)) {
-		vcpu->fault_access = EPT_WRITE;
-		vcpu->fault_flags |= MVM_MMIO_WRITE;
-	} else if (qualification & BIT(2)) {
-		vcpu->fault_access = EPT_EXEC;
-		vcpu->fault_flags |= MVM_MMIO_FETCH;
-	} else {
-		vcpu->fault_access = EPT_READ;
-		vcpu->fault_flags |= MVM_MMIO_READ;
-	}
+	/* Read, write, fetch: of several the one that asks for most. */
+	*fault = (struct mvm_exit_mmio){
+		.gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS),
+		.flags = qualification & BIT(1) ? MVM_MMIO_WRITE :
+			 qualification & BIT(2) ? MVM_MMIO_FETCH : MVM_MMIO_READ,
+	};
 	if (qualification & BIT(7)) {
-		vcpu->fault_linear = vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS);
-		vcpu->fault_flags |= MVM_MMIO_LINEAR;
-		if (!(qualification & BIT(8)))
-			vcpu->fault_flags |= MVM_MMIO_WALK;
+		fault->linear = vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS);
+		fault->flags |= MVM_MMIO_LINEAR | (qualification & BIT(8) ? 0 : MVM_MMIO_WALK);
 	}
 	if (vcpu->event.info)
-		vcpu->fault_flags |= MVM_MMIO_IN_DELIVERY;
-	/* IRET had unblocked NMIs before it faulted (SDM 3C 28.2.3). */
-	else if (qualification & BIT(12)) {
-		blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, blocked | BLOCKED_BY_NMI);
-	}
+		fault->flags |= MVM_MMIO_IN_DELIVERY;
+	block_nmi_again(vcpu, qualification);
 	vcpu->after = AFTER_FAULT;
-	return EXIT_CLOSE;
-}
-
-/* The backstop: host interrupts get their turn. */
-static enum exit_result exit_preemption_timer(struct mvm_vcpu *vcpu)
-{
-	vcpu->stats.preemption_timer++;
 	return EXIT_CLOSE;
 }
 
 /* SDM 1 13.3: the rules of XSETBV.  CPL was checked by the CPU. */
 static enum exit_result exit_xsetbv(struct mvm_vcpu *vcpu)
 {
-	u64 value = (u32)gpr_read(vcpu, MVM_RAX) | gpr_read(vcpu, MVM_RDX) << 32;
+	u64 value = read_edx_eax(vcpu);
 
-	vcpu->stats.other_exits++;
 	if ((u32)gpr_read(vcpu, MVM_RCX) != 0 || !mvm_cpuid_xcr0_valid(&vcpu->cpuid, value))
-		return mvm_raise_error(vcpu, VECTOR_GP, 0);
+		return mvm_raise(vcpu, X86_TRAP_GP, 0);
 	mvm_window_set_xcr0(vcpu, value);
 	mvm_state_refresh_cpuid(vcpu);
 	return skip(vcpu);
 }
 
-/* A row of the table. */
+/* A row of the table: from exit reason to handler. */
 struct exit_op {
-	const char *name;
 	enum exit_result (*handler)(struct mvm_vcpu *vcpu);
-	bool in_delivery;	/* may interrupt the delivery of an event (28.2.4) */
-	bool qualified;		/* has an exit qualification */
+	u8 counter;		/* which u64 of struct mvm_vcpu_stats */
+	bool detailed;		/* has a qualification, may interrupt a delivery (28.2.4) */
 };
 
-#define OP(reason, name_, handler_, ...)				\
-	[EXIT_REASON_##reason] = {					\
-		.name = name_, .handler = handler_, __VA_ARGS__		\
+#define OP(reason, counter_, handler_, ...)						\
+	[EXIT_REASON_##reason] = {							\
+		.counter = offsetof(struct mvm_vcpu_stats, counter_) / sizeof(u64),	\
+		.handler = handler_, __VA_ARGS__					\
 	}
-#define IN_DELIVERY	.in_delivery = true
-#define QUALIFIED	.qualified = true
+#define DETAILED .detailed = true
 
 static const struct exit_op exit_ops[] = {
-	OP(EXCEPTION_NMI, "exception or NMI", exit_exception, IN_DELIVERY, QUALIFIED),
-	OP(EXTERNAL_INTERRUPT, "external interrupt", exit_host_interrupt),
-	OP(TRIPLE_FAULT, "triple fault", exit_triple_fault),
-	OP(INIT_SIGNAL, "INIT", exit_host_interrupt),
-	OP(INTERRUPT_WINDOW, "interrupt window", exit_window),
-	OP(NMI_WINDOW, "NMI window", exit_window),
-	OP(TASK_SWITCH, "task switch", exit_task_switch, IN_DELIVERY, QUALIFIED),
-	OP(CPUID, "CPUID", exit_cpuid),
-	OP(HLT, "HLT", exit_hlt),
-	OP(INVD, "INVD", exit_skip),
-	OP(RDPMC, "RDPMC", exit_rdpmc),
-	OP(VMCALL, "VMCALL", exit_vmcall),
-	OP(VMCLEAR, "VMCLEAR", exit_undefined),
-	OP(VMLAUNCH, "VMLAUNCH", exit_undefined),
-	OP(VMPTRLD, "VMPTRLD", exit_undefined),
-	OP(VMPTRST, "VMPTRST", exit_undefined),
-	OP(VMREAD, "VMREAD", exit_undefined),
-	OP(VMRESUME, "VMRESUME", exit_undefined),
-	OP(VMWRITE, "VMWRITE", exit_undefined),
-	OP(VMOFF, "VMXOFF", exit_undefined),
-	OP(VMON, "VMXON", exit_undefined),
-	OP(CR_ACCESS, "control register", exit_cr_access, QUALIFIED),
-	OP(DR_ACCESS, "debug register", exit_dr_access, QUALIFIED),
-	OP(IO_INSTRUCTION, "port I/O", exit_io, QUALIFIED),
-	OP(MSR_READ, "RDMSR", exit_rdmsr),
-	OP(MSR_WRITE, "WRMSR", exit_wrmsr),
-	OP(MWAIT_INSTRUCTION, "MWAIT", exit_undefined),
-	OP(MONITOR_INSTRUCTION, "MONITOR", exit_undefined),
-	OP(EPT_VIOLATION, "EPT violation", exit_ept_violation, IN_DELIVERY, QUALIFIED),
-	OP(EPT_MISCONFIG, "EPT misconfiguration", NULL, IN_DELIVERY),
-	OP(INVEPT, "INVEPT", exit_undefined),
-	OP(PREEMPTION_TIMER, "preemption timer", exit_preemption_timer),
-	OP(INVVPID, "INVVPID", exit_undefined),
-	OP(WBINVD, "WBINVD", exit_skip),
-	OP(XSETBV, "XSETBV", exit_xsetbv),
-	OP(PAUSE_INSTRUCTION, "PAUSE", exit_pause),
+	OP(EXCEPTION_NMI, exceptions, exit_exception, DETAILED),
+	OP(EXTERNAL_INTERRUPT, host_interrupts, exit_close),
+	OP(TRIPLE_FAULT, other_exits, exit_triple_fault),
+	OP(INIT_SIGNAL, host_interrupts, exit_close),
+	OP(INTERRUPT_WINDOW, interrupt_windows, exit_window),
+	OP(NMI_WINDOW, interrupt_windows, exit_window),
+	OP(TASK_SWITCH, other_exits, exit_task_switch, DETAILED),
+	OP(CPUID, cpuid, exit_cpuid),
+	OP(HLT, hlt, exit_hlt),
+	/* No device's DMA bypasses the caches for a guest: nothing to write back. */
+	OP(INVD, other_exits, skip),
+	OP(WBINVD, other_exits, skip),
+	OP(RDPMC, other_exits, exit_rdpmc),
+	OP(VMCALL, other_exits, exit_vmcall),
+	/* VMLAUNCH, VMPTRLD, VMPTRST, VMREAD, VMRESUME, VMWRITE, VMXOFF between them */
+	OP(VMCLEAR ... EXIT_REASON_VMON, other_exits, exit_undefined),
+	OP(INVEPT, other_exits, exit_undefined),
+	OP(INVVPID, other_exits, exit_undefined),
+	OP(MWAIT_INSTRUCTION, other_exits, exit_undefined),
+	OP(MONITOR_INSTRUCTION, other_exits, exit_undefined),
+	OP(CR_ACCESS, cr, exit_cr_access, DETAILED),
+	OP(DR_ACCESS, dr, exit_dr_access, DETAILED),
+	OP(IO_INSTRUCTION, io, exit_io, DETAILED),
+	OP(MSR_READ, msr_reads, exit_rdmsr),
+	OP(MSR_WRITE, msr_writes, exit_wrmsr),
+	OP(EPT_VIOLATION, ept_faults, exit_ept_violation, DETAILED),
+	OP(EPT_MISCONFIG, other_exits, NULL, DETAILED),
+	OP(PREEMPTION_TIMER, preemption_timer, exit_close),
+	OP(XSETBV, other_exits, exit_xsetbv),
+	OP(PAUSE_INSTRUCTION, pause, exit_pause),
 };
 
 /**
@@ -719,15 +599,17 @@ enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu)
 	trace_mvm_exit(vcpu);
 	if (unlikely(reason >= ARRAY_SIZE(exit_ops)))
 		return reason & VMX_EXIT_REASONS_FAILED_VMENTRY ?
-		       entry_failed(vcpu) : exit_unhandled(vcpu);
+			mvm_exit_fail_entry(vcpu, 0) : exit_unhandled(vcpu);
 	op = &exit_ops[array_index_nospec(reason, ARRAY_SIZE(exit_ops))];
 	OPTIMIZER_HIDE_VAR(op);		/* compute the address once */
-	vcpu->exit_qualification = op->qualified ?
-		vmcs_read_natural(VMCS_EXIT_QUALIFICATION) : 0;
-	if (op->in_delivery)
+	vcpu->exit_qualification = 0;
+	if (op->detailed) {
+		vcpu->exit_qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
 		mvm_requeue_event(vcpu);
+	}
 	if (unlikely(!op->handler))
 		return exit_unhandled(vcpu);
+	((u64 *)&vcpu->stats)[op->counter]++;
 	return op->handler(vcpu);
 }
 
@@ -737,17 +619,15 @@ enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu)
  */
 void mvm_after_window(struct mvm_vcpu *vcpu)
 {
-	switch (vcpu->after) {
-	case AFTER_NMI:
-		/* NMIs are blocked since the exit, until the handler's IRET. */
+	enum mvm_after after = vcpu->after;
+
+	if (after == AFTER_NMI) {
 		vcpu->after = AFTER_NOTHING;
+		/* NMIs are blocked since the exit, until the handler's IRET. */
 		asm volatile("int $2");
-		break;
-	case AFTER_MACHINE_CHECK: {
-		struct pt_regs regs = {
-			.cs = 3,	/* as if from user mode: recoverable */
-			.flags = X86_EFLAGS_IF,
-		};
+	} else if (after == AFTER_MACHINE_CHECK) {
+		/* As if from user mode: recoverable. */
+		struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
 
 		vcpu->after = AFTER_NOTHING;
 		do_machine_check(&regs);
@@ -756,9 +636,5 @@ void mvm_after_window(struct mvm_vcpu *vcpu)
 		 * kernel thread never does: user space decides, not we.
 		 */
 		vcpu->forced_exit = MVM_EXIT_UNHANDLED;
-		break;
-	}
-	default:
-		break;
 	}
 }

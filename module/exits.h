@@ -5,6 +5,7 @@
 #ifndef MVM_EXITS_H
 #define MVM_EXITS_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 struct mvm_vcpu;
@@ -25,13 +26,15 @@ enum mvm_after {
 	AFTER_FAULT,		/* serve the EPT violation */
 };
 
+/* What an exit tells user space beyond the registers: mvm_exit_user(). */
+#define WITH_INSN	BIT(0)	/* where the instruction ends */
+#define WITH_SREGS	BIT(1)
+
 /* In the window: */
 enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu);
 enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu);
-enum exit_result mvm_exit_entry_refused(struct mvm_vcpu *vcpu, int failed);
-enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason);
-void mvm_skip_instruction(struct mvm_vcpu *vcpu);
-const char *mvm_exit_name(u32 reason);
+enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed);
+enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with);
 
 /* Window closed, IRQs off: */
 enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu);

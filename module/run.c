@@ -198,9 +198,6 @@ static int complete_exit(struct mvm_vcpu *vcpu)
 	return 0;
 }
 
-/* #DF, #TS, #NP, #SS, #GP, #PF, #AC (SDM 3A table 6-1) */
-#define EXCEPTIONS_WITH_CODE	(BIT(8) | GENMASK(14, 10) | BIT(17))
-
 /* RFLAGS bits that exist, without VM86's virtual ones' checks: entry does them. */
 #define RFLAGS_VALID	0x003f7fd5ULL
 
@@ -241,7 +238,7 @@ static int take_answer(struct mvm_vcpu *vcpu)
 		break;
 	case MVM_ACTION_EXCEPTION:
 		memcpy(exception, &run->exception, sizeof(*exception));
-		if (exception->vector > 31 || exception->vector == VECTOR_NMI ||
+		if (exception->vector > 31 || exception->vector == X86_TRAP_NMI ||
 		    exception->has_error_code > 1 || exception->reserved ||
 		    (exception->has_error_code && !(EXCEPTIONS_WITH_CODE & BIT(exception->vector))))
 			return -EINVAL;
@@ -272,13 +269,11 @@ static enum exit_result load_answer(struct mvm_vcpu *vcpu)
 		vmcs_write(GUEST_RIP, answer->rip);
 	if (exception->vector == MVM_NO_EXCEPTION)
 		return EXIT_INJECT;
-	if (exception->vector == VECTOR_PF)
+	if (exception->vector == X86_TRAP_PF)
 		native_write_cr2(exception->cr2);
-	if (exception->vector == VECTOR_DB)
+	if (exception->vector == X86_TRAP_DB)
 		return mvm_raise_db(vcpu, 0);
-	if (EXCEPTIONS_WITH_CODE & BIT(exception->vector))
-		return mvm_raise_error(vcpu, exception->vector, exception->error_code);
-	return mvm_raise(vcpu, exception->vector);
+	return mvm_raise(vcpu, exception->vector, exception->error_code);
 }
 
 /**
@@ -304,7 +299,7 @@ enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu)
 		return mvm_exit_ipi(vcpu);
 	if (unlikely(forced)) {
 		vcpu->forced_exit = MVM_EXIT_NONE;
-		return mvm_exit_user(vcpu, forced);
+		return mvm_exit_user(vcpu, forced, 0);
 	}
 	return EXIT_INJECT;
 }
@@ -370,26 +365,24 @@ static void sleep_until_request(struct mvm_vcpu *vcpu)
 /* An EPT violation, outside the window.  True: the run page holds an exit. */
 static bool serve_fault(struct mvm_vcpu *vcpu)
 {
-	struct mvm_exit_memory memory = {
-		.gpa = vcpu->fault_gpa,
-		.flags = vcpu->fault_flags & (MVM_MMIO_READ | MVM_MMIO_WRITE |
-					      MVM_MMIO_FETCH),
-	};
+	u64 access = vcpu->fault.flags & (MVM_MMIO_READ | MVM_MMIO_WRITE | MVM_MMIO_FETCH);
+	struct mvm_exit_memory memory = { .gpa = vcpu->fault.gpa, .flags = access };
 	enum mvm_fault_result result;
 	unsigned long hva = 0;
 	int error = 0;
 
+	/* The flags are those of the EPT. */
+	static_assert(MVM_MMIO_READ == EPT_READ && MVM_MMIO_WRITE == EPT_WRITE &&
+		      MVM_MMIO_FETCH == EPT_EXEC);
 	vcpu->after = AFTER_NOTHING;
-	result = mvm_memory_fault(vcpu->vm, &vcpu->fault_cache, vcpu->fault_gpa,
-				  vcpu->fault_access, &error, &hva);
+	result = mvm_memory_fault(vcpu->vm, &vcpu->fault_cache, memory.gpa, access, &error, &hva);
 	trace_mvm_ept_fault(vcpu, result);
 	/* The owner's last breath is no error: attend() will find MVM_REQ_STOP. */
 	if (result == MVM_FAULT_MAPPED || (result != MVM_FAULT_MMIO && READ_ONCE(vcpu->vm->dead)))
 		return false;
 	memory.user_addr = hva;
 	memory.error = error;
-	if (mvm_window_access(vcpu, result == MVM_FAULT_MMIO ? mvm_exit_mmio : mvm_exit_memory,
-			      &memory))
+	if (mvm_window_access(vcpu, mvm_exit_fault, result == MVM_FAULT_MMIO ? NULL : &memory))
 		mvm_exit_no_vmx(vcpu);
 	return true;
 }

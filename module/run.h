@@ -27,8 +27,7 @@ void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu);
 void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *effect);
 
 /* exits.c, for mvm_window_access(): */
-void mvm_exit_mmio(struct mvm_vcpu *vcpu, void *unused);
-void mvm_exit_memory(struct mvm_vcpu *vcpu, void *arg);
+void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg);
 enum exit_result mvm_exit_ipi(struct mvm_vcpu *vcpu);
 void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip);
 

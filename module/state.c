@@ -420,9 +420,9 @@ static void get_events(struct mvm_vcpu *vcpu, void *arg)
 		.intr_line = READ_ONCE(vcpu->intr_line),
 	};
 	if (event->info) {
-		out->event = (event->info & INTR_TYPE) >> 8;
-		out->vector = event->info & INTR_VECTOR;
-		out->has_error_code = !!(event->info & INTR_HAS_ERROR_CODE);
+		out->event = (event->info & INTR_INFO_INTR_TYPE_MASK) >> 8;
+		out->vector = event->info & INTR_INFO_VECTOR_MASK;
+		out->has_error_code = !!(event->info & INTR_INFO_DELIVER_CODE_MASK);
 		out->error_code = out->has_error_code ? event->error_code : 0;
 		if (out->event >= MVM_EVENT_SOFT_INT)
 			out->insn_len = event->insn_len;
@@ -451,9 +451,9 @@ static bool event_ok(const struct mvm_events *in)
 	bool software = in->event >= MVM_EVENT_SOFT_INT;
 
 	return in->event <= MVM_EVENT_SOFT_EXC && in->event != 1 &&
-	       !(nmi && in->interruptibility & (BLOCKED_BY_MOV_SS | BLOCKED_BY_NMI)) &&
-	       !(nmi && in->vector != VECTOR_NMI) &&
-	       !(exception && (in->vector > 31 || in->vector == VECTOR_NMI)) &&
+	       !(nmi && in->interruptibility & (GUEST_INTR_STATE_MOV_SS | GUEST_INTR_STATE_NMI)) &&
+	       !(nmi && in->vector != X86_TRAP_NMI) &&
+	       !(exception && (in->vector > 31 || in->vector == X86_TRAP_NMI)) &&
 	       in->has_error_code <= exception &&
 	       in->error_code <= (in->has_error_code ? U16_MAX : 0) &&
 	       in->insn_len <= (software ? 15 : 0) && !(software && !in->insn_len);
@@ -461,14 +461,13 @@ static bool event_ok(const struct mvm_events *in)
 
 static bool events_ok(const struct mvm_events *in)
 {
-	const u32 both = BLOCKED_BY_STI | BLOCKED_BY_MOV_SS;
 	/* B0 to B3, enabled breakpoint, BS */
 	const u64 pending = 0xf | BIT(12) | BIT(14);
 
 	return !in->reserved && event_ok(in) &&
-	       !(in->interruptibility & ~(both | BLOCKED_BY_NMI)) &&
-	       (in->interruptibility & both) != both && in->activity <= 1 && in->nmi_pending <= 1 &&
-	       in->intr_line <= 1 && !(in->pending_debug & ~pending);
+	       !(in->interruptibility & ~(MVM_SHADOWS | GUEST_INTR_STATE_NMI)) &&
+	       (in->interruptibility & MVM_SHADOWS) != MVM_SHADOWS && in->activity <= 1 &&
+	       in->nmi_pending <= 1 && in->intr_line <= 1 && !(in->pending_debug & ~pending);
 }
 
 static void set_events(struct mvm_vcpu *vcpu, void *arg)
@@ -481,8 +480,8 @@ static void set_events(struct mvm_vcpu *vcpu, void *arg)
 	vcpu->deferred_interrupt = MVM_NO_INTERRUPT;
 	if (in->event != MVM_EVENT_INTERRUPT)
 		vcpu->event = (struct mvm_event){
-			.info = in->vector | in->event << 8 | INTR_VALID |
-				(in->has_error_code ? INTR_HAS_ERROR_CODE : 0),
+			.info = in->vector | in->event << 8 | INTR_INFO_VALID_MASK |
+				(in->has_error_code ? INTR_INFO_DELIVER_CODE_MASK : 0),
 			.error_code = in->error_code,
 			.insn_len = in->insn_len,
 		};

@@ -130,9 +130,7 @@ struct mvm_vcpu {
 	u32 exit_reason;			/* [R] raw */
 	unsigned long exit_qualification;	/* [R] */
 	struct mvm_exit_io io;			/* [R] as decoded; the page's copy is hostile */
-	u64 fault_gpa, fault_access;		/* [R] EPT violation, served outside */
-	u64 fault_linear;			/* [R] */
-	u32 fault_flags;			/* [R] MVM_MMIO_* */
+	struct mvm_exit_mmio fault;		/* [R] EPT violation, served outside */
 	struct mvm_fault_cache fault_cache;	/* [R] */
 
 	struct mvm_vcpu_stats stats;		/* [R] to change, [a] to read */

@@ -48,7 +48,7 @@ static void write_controls(struct mvm_vcpu *vcpu)
 	vcpu->proc_controls = mvm_caps.proc;
 
 	/* #MC is the host's; #AC and #DB loops hang the CPU if they do not exit. */
-	vmcs_write(EXCEPTION_BITMAP, BIT(VECTOR_MC) | BIT(VECTOR_AC) | BIT(VECTOR_DB));
+	vmcs_write(EXCEPTION_BITMAP, BIT(X86_TRAP_MC) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_DB));
 	vmcs_write(MSR_BITMAP, __pa(vcpu->msr_bitmap));
 	vmcs_write(EPT_POINTER, vcpu->vm->memory.eptp);
 	vmcs_write(VMCS_LINK_POINTER, ~0UL);

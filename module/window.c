@@ -431,7 +431,7 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 		     : : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
 			 "r13", "r14", "r15", "cc", "memory");
 	if (unlikely(failed))
-		return mvm_exit_entry_refused(vcpu, failed);
+		return mvm_exit_fail_entry(vcpu, failed);
 	vcpu->launched = true;
 	return mvm_handle_exit(vcpu);
 }
