@@ -2,9 +2,9 @@
 /*
  * exits.c - what happens after a VM exit: a table from exit reason to handler.
  *
- * Handlers run in the open window, IRQs off.  What may sleep is left for the
- * vCPU's thread (vcpu->after), what user space has to answer is decoded into
- * the run page.  A reason without a handler goes to user space as it is.
+ * Handlers run in the open window, IRQs off.  What may not happen there is left
+ * for later (EXIT_NMI to EXIT_FAULT), what user space has to answer is decoded
+ * into the run page.  A reason without a handler goes to user space as it is.
  */
 #include <linux/kernel.h>
 #include <linux/nospec.h>
@@ -182,10 +182,8 @@ enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed)
 		};
 		vmcs_write32(VMCS_ENTRY_INTR_INFO, 0);
 	}
-	if ((vcpu->exit_reason & 0xffff) == EXIT_REASON_MCE_DURING_VMENTRY) {
-		vcpu->after = AFTER_MACHINE_CHECK;
-		return EXIT_CLOSE;
-	}
+	if ((vcpu->exit_reason & 0xffff) == EXIT_REASON_MCE_DURING_VMENTRY)
+		return EXIT_MACHINE_CHECK;
 	vcpu->run->fail = (struct mvm_exit_fail){ .instruction_error = error };
 	return mvm_exit_user(vcpu, MVM_EXIT_FAIL_ENTRY, 0);
 }
@@ -231,15 +229,12 @@ static enum exit_result exit_exception(struct mvm_vcpu *vcpu)
 {
 	u32 info = vmcs_read32(VMCS_EXIT_INTR_INFO), type = info & INTR_INFO_INTR_TYPE_MASK;
 
-	if (type == INTR_TYPE_NMI_INTR) {
-		vcpu->after = AFTER_NMI;
-		return EXIT_CLOSE;
-	}
+	if (type == INTR_TYPE_NMI_INTR)
+		return EXIT_NMI;
 	block_nmi_again(vcpu, info);
 	switch (info & INTR_INFO_VECTOR_MASK) {
 	case X86_TRAP_MC:
-		vcpu->after = AFTER_MACHINE_CHECK;
-		return EXIT_CLOSE;
+		return EXIT_MACHINE_CHECK;
 	case X86_TRAP_AC:
 		mvm_raise(vcpu, X86_TRAP_AC, vmcs_read32(VMCS_EXIT_INTR_ERROR_CODE));
 		return EXIT_CLOSE;
@@ -523,8 +518,7 @@ static enum exit_result exit_ept_violation(struct mvm_vcpu *vcpu)
 	if (vcpu->event.info)
 		fault->flags |= MVM_MMIO_IN_DELIVERY;
 	block_nmi_again(vcpu, qualification);
-	vcpu->after = AFTER_FAULT;
-	return EXIT_CLOSE;
+	return EXIT_FAULT;
 }
 
 /* SDM 1 13.3: the rules of XSETBV.  CPL was checked by the CPU. */
@@ -616,20 +610,17 @@ enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu)
 /**
  * mvm_after_window() - what must happen before IRQs come on
  * @vcpu: vCPU whose window was just closed; IRQs off
+ * @result: of its last exit
  */
-void mvm_after_window(struct mvm_vcpu *vcpu)
+void mvm_after_window(struct mvm_vcpu *vcpu, enum exit_result result)
 {
-	enum mvm_after after = vcpu->after;
-
-	if (after == AFTER_NMI) {
-		vcpu->after = AFTER_NOTHING;
+	if (result == EXIT_NMI) {
 		/* NMIs are blocked since the exit, until the handler's IRET. */
 		asm volatile("int $2");
-	} else if (after == AFTER_MACHINE_CHECK) {
+	} else if (result == EXIT_MACHINE_CHECK) {
 		/* As if from user mode: recoverable. */
 		struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
 
-		vcpu->after = AFTER_NOTHING;
 		do_machine_check(&regs);
 		/*
 		 * If memory failed, its recovery waits in task work, which a

@@ -15,15 +15,10 @@ enum exit_result {
 	EXIT_RESUME,	/* enter again, nothing to inject has changed */
 	EXIT_INJECT,	/* look for events to inject, then enter */
 	EXIT_CLOSE,	/* close the window; the thread goes on outside */
+	EXIT_NMI,	/* likewise, and deliver the NMI to the host, IRQs still off */
+	EXIT_MACHINE_CHECK, /* likewise the machine check */
+	EXIT_FAULT,	/* close the window; the thread serves the EPT violation */
 	EXIT_USER,	/* close the window; the run page holds an exit */
-};
-
-/* What the thread has to do outside the window: vcpu->after. */
-enum mvm_after {
-	AFTER_NOTHING,
-	AFTER_NMI,		/* deliver the NMI to the host, IRQs still off */
-	AFTER_MACHINE_CHECK,	/* likewise the machine check */
-	AFTER_FAULT,		/* serve the EPT violation */
 };
 
 /* What an exit tells user space beyond the registers: mvm_exit_user(). */
@@ -38,6 +33,6 @@ enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with);
 
 /* Window closed, IRQs off: */
 enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu);
-void mvm_after_window(struct mvm_vcpu *vcpu);
+void mvm_after_window(struct mvm_vcpu *vcpu, enum exit_result result);
 
 #endif /* MVM_EXITS_H */

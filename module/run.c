@@ -374,7 +374,6 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	/* The flags are those of the EPT. */
 	static_assert(MVM_MMIO_READ == EPT_READ && MVM_MMIO_WRITE == EPT_WRITE &&
 		      MVM_MMIO_FETCH == EPT_EXEC);
-	vcpu->after = AFTER_NOTHING;
 	result = mvm_memory_fault(vcpu->vm, &vcpu->fault_cache, memory.gpa, access, &error, &hva);
 	trace_mvm_ept_fault(vcpu, result);
 	/* The owner's last breath is no error: attend() will find MVM_REQ_STOP. */
@@ -396,6 +395,8 @@ static void thawed(struct mvm_vcpu *vcpu)
 /* From MVM_RUN to the next exit to user space. */
 static void run(struct mvm_vcpu *vcpu)
 {
+	enum exit_result result;
+
 	while (attend(vcpu)) {
 		/* The host suspends. */
 		if (try_to_freeze()) {
@@ -417,9 +418,8 @@ static void run(struct mvm_vcpu *vcpu)
 			mvm_cr_load_pdptes(vcpu);
 
 		/* The guest runs here. */
-		if (mvm_window_run(vcpu) == EXIT_USER)
-			break;
-		if (vcpu->after == AFTER_FAULT && serve_fault(vcpu))
+		result = mvm_window_run(vcpu);
+		if (result == EXIT_USER || (result == EXIT_FAULT && serve_fault(vcpu)))
 			break;
 
 		/* Interrupts came in with IRQs on; now others may run. */

@@ -126,7 +126,6 @@ struct mvm_vcpu {
 	u64 pending_ipi;			/* [R] ICR for user space, or 0 */
 
 	/* the exit being handled: exits.c */
-	enum mvm_after after;			/* [R] what the thread does outside */
 	u32 exit_reason;			/* [R] raw */
 	unsigned long exit_qualification;	/* [R] */
 	struct mvm_exit_io io;			/* [R] as decoded; the page's copy is hostile */

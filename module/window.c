@@ -440,9 +440,9 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
  * mvm_window_run() - run the guest until something must happen outside
  * @vcpu: runner's vCPU
  *
- * Process context, IRQs on.  Returns EXIT_CLOSE when the thread has something
- * to do outside (vcpu->after says what, or nothing but an interrupt of the
- * host), EXIT_USER when the run page holds an exit.
+ * Process context, IRQs on.  Returns EXIT_USER when the run page holds an exit,
+ * EXIT_FAULT when the thread has to serve an EPT violation, else what is done
+ * with already: an interrupt of the host, for example.
  */
 enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 {
@@ -488,7 +488,7 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	}
 	vcpu->cr2 = native_read_cr2();
 	window_close(&window);
-	mvm_after_window(vcpu);
+	mvm_after_window(vcpu, result);
 out:
 	smp_store_release(&vcpu->mode, MVM_OUTSIDE);
 	local_irq_enable();
