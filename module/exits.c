@@ -27,7 +27,7 @@ static u64 gpr_read(const struct mvm_vcpu *vcpu, unsigned int n)
 {
 	n &= 15;
 	if (n == MVM_RSP)
-		return vmcs_read_natural(VMCS_GUEST_RSP);
+		return vmcs_read(GUEST_RSP);
 	return READ_ONCE(vcpu->run->gpr[n]);
 }
 
@@ -35,7 +35,7 @@ static void gpr_write(struct mvm_vcpu *vcpu, unsigned int n, u64 value)
 {
 	n &= 15;
 	if (n == MVM_RSP)
-		vmcs_write_natural(VMCS_GUEST_RSP, value);
+		vmcs_write(GUEST_RSP, value);
 	else
 		WRITE_ONCE(vcpu->run->gpr[n], value);
 }
@@ -48,28 +48,27 @@ static u64 read_edx_eax(const struct mvm_vcpu *vcpu)
 /* What the guest's code sees of a register: half of it outside 64-bit code. */
 static u64 narrow(u64 value)
 {
-	if (vmcs_read32(VMCS_ENTRY_CONTROLS) & VM_ENTRY_IA32E_MODE &&
-	    vmcs_read32(VMCS_GUEST_CS_ACCESS) & VMX_AR_L_MASK)
-		return value;
-	return (u32)value;
+	bool long_mode = vmcs_read(VM_ENTRY_CONTROLS) & VM_ENTRY_IA32E_MODE;
+
+	return long_mode && vmcs_read(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK ? value : (u32)value;
 }
 
 /* With BTF the guest steps by branches, and entry insists (27.3.1.5). */
 static noinline void pend_single_step(void)
 {
-	if (!(vmcs_read64(VMCS_GUEST_DEBUGCTL) & DEBUGCTLMSR_BTF))
-		vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG,
-				   vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG) | DR_STEP);
+	if (!(vmcs_read(GUEST_IA32_DEBUGCTL) & DEBUGCTLMSR_BTF))
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
+			   vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS) | DR_STEP);
 }
 
 static __always_inline void skip_to(unsigned long rip)
 {
-	u32 blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+	u32 blocked = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
 
-	vmcs_write_natural(VMCS_GUEST_RIP, rip);
+	vmcs_write(GUEST_RIP, rip);
 	if (unlikely(blocked & MVM_SHADOWS))
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~MVM_SHADOWS);
-	if (unlikely(vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF))
+		vmcs_write(GUEST_INTERRUPTIBILITY_INFO, blocked & ~MVM_SHADOWS);
+	if (unlikely(vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_TF))
 		pend_single_step();
 }
 
@@ -89,8 +88,8 @@ void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip)
 /* Where the exiting instruction ends; RIP wraps at 4 GiB outside 64-bit code. */
 static __always_inline unsigned long next_rip(void)
 {
-	unsigned long rip = vmcs_read_natural(VMCS_GUEST_RIP);
-	unsigned long next = rip + vmcs_read32(VMCS_EXIT_INSN_LEN);
+	unsigned long rip = vmcs_read(GUEST_RIP);
+	unsigned long next = rip + vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 
 	return unlikely((rip ^ next) >> 32) ? narrow(next) : next;
 }
@@ -120,12 +119,12 @@ enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with)
 	run->hw_reason = vcpu->exit_reason;
 	run->hw_qualification = vcpu->exit_qualification;
 	run->action = MVM_ACTION_COMPLETE;
-	run->gpr[MVM_RSP] = vmcs_read_natural(VMCS_GUEST_RSP);
-	run->rip = vmcs_read_natural(VMCS_GUEST_RIP);
-	run->rflags = vmcs_read_natural(VMCS_GUEST_RFLAGS);
-	run->insn_len = with & WITH_INSN ? vmcs_read32(VMCS_EXIT_INSN_LEN) : 0;
+	run->gpr[MVM_RSP] = vmcs_read(GUEST_RSP);
+	run->rip = vmcs_read(GUEST_RIP);
+	run->rflags = vmcs_read(GUEST_RFLAGS);
+	run->insn_len = with & WITH_INSN ? vmcs_read(VM_EXIT_INSTRUCTION_LEN) : 0;
 	run->next_rip = with & WITH_INSN ? next_rip() : run->rip;
-	run->interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+	run->interruptibility = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
 	run->sync_valid = 0;
 	if (with & WITH_SREGS || READ_ONCE(run->sync_want) & MVM_SYNC_SREGS) {
 		mvm_state_fill_sregs(vcpu, &run->sregs);
@@ -166,21 +165,21 @@ static enum exit_result exit_unhandled(struct mvm_vcpu *vcpu)
  */
 enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed)
 {
-	u32 info = vmcs_read32(VMCS_ENTRY_INTR_INFO), error = 0;
+	u32 info = vmcs_read(VM_ENTRY_INTR_INFO_FIELD), error = 0;
 
 	if (failed) {
-		error = failed == 1 ? vmcs_read32(VMCS_INSN_ERROR) : U32_MAX;
+		error = failed == 1 ? vmcs_read(VM_INSTRUCTION_ERROR) : U32_MAX;
 		vcpu->exit_reason = 0;
 	}
-	vcpu->exit_qualification = failed ? 0 : vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+	vcpu->exit_qualification = failed ? 0 : vmcs_read(EXIT_QUALIFICATION);
 	/* The event that was to be injected is not lost with the entry. */
 	if (info & INTR_INFO_VALID_MASK) {
 		vcpu->event = (struct mvm_event){
 			.info = info,
-			.error_code = vmcs_read32(VMCS_ENTRY_ERROR_CODE),
-			.insn_len = vmcs_read32(VMCS_ENTRY_INSN_LEN),
+			.error_code = vmcs_read(VM_ENTRY_EXCEPTION_ERROR_CODE),
+			.insn_len = vmcs_read(VM_ENTRY_INSTRUCTION_LEN),
 		};
-		vmcs_write32(VMCS_ENTRY_INTR_INFO, 0);
+		vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
 	}
 	if ((vcpu->exit_reason & 0xffff) == EXIT_REASON_MCE_DURING_VMENTRY)
 		return EXIT_MACHINE_CHECK;
@@ -215,8 +214,8 @@ enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu)
 static void block_nmi_again(struct mvm_vcpu *vcpu, unsigned long bits)
 {
 	if (bits & INTR_INFO_UNBLOCK_NMI && !vcpu->event.info)
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
-			     vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) | GUEST_INTR_STATE_NMI);
+		vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
+			   vmcs_read(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
 }
 
 /*
@@ -227,7 +226,7 @@ static void block_nmi_again(struct mvm_vcpu *vcpu, unsigned long bits)
  */
 static enum exit_result exit_exception(struct mvm_vcpu *vcpu)
 {
-	u32 info = vmcs_read32(VMCS_EXIT_INTR_INFO), type = info & INTR_INFO_INTR_TYPE_MASK;
+	u32 info = vmcs_read(VM_EXIT_INTR_INFO), type = info & INTR_INFO_INTR_TYPE_MASK;
 
 	if (type == INTR_TYPE_NMI_INTR)
 		return EXIT_NMI;
@@ -236,18 +235,18 @@ static enum exit_result exit_exception(struct mvm_vcpu *vcpu)
 	case X86_TRAP_MC:
 		return EXIT_MACHINE_CHECK;
 	case X86_TRAP_AC:
-		mvm_raise(vcpu, X86_TRAP_AC, vmcs_read32(VMCS_EXIT_INTR_ERROR_CODE));
+		mvm_raise(vcpu, X86_TRAP_AC, vmcs_read(VM_EXIT_INTR_ERROR_CODE));
 		return EXIT_CLOSE;
 	case X86_TRAP_DB:
 		/* SDM 3C table 28-1: B0-B3, BD, BS as in DR6. */
 		mvm_raise_db(vcpu, vcpu->exit_qualification & (DR_TRAP_BITS | DR6_BD | DR_STEP));
 		if (type == INTR_TYPE_PRIV_SW_EXCEPTION) {
 			vcpu->event.info = X86_TRAP_DB | type | INTR_INFO_VALID_MASK;
-			vcpu->event.insn_len = vmcs_read32(VMCS_EXIT_INSN_LEN);
+			vcpu->event.insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 		}
 		/* A stepping guest in a shadow: entry demands BS (27.3.1.5). */
-		if (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & MVM_SHADOWS &&
-		    vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF)
+		if (vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & MVM_SHADOWS &&
+		    vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_TF)
 			pend_single_step();
 		return EXIT_CLOSE;
 	}
@@ -255,8 +254,8 @@ static enum exit_result exit_exception(struct mvm_vcpu *vcpu)
 }
 
 /*
- * The host's interrupt stays pending and is taken when IRQs come on; so it is
- * with what came before the preemption timer, the backstop.
+ * The host's interrupt stays pending and is taken when IRQs come on.  The
+ * preemption timer is the backstop: it gives them their turn.
  */
 static enum exit_result exit_close(struct mvm_vcpu *vcpu)
 {
@@ -311,7 +310,7 @@ static enum exit_result exit_hlt(struct mvm_vcpu *vcpu)
 		return mvm_exit_user(vcpu, MVM_EXIT_HLT, WITH_INSN);
 	skip(vcpu);
 	vcpu->halted = true;
-	vcpu->halted_if = vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_IF;
+	vcpu->halted_if = vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_IF;
 	return EXIT_CLOSE;
 }
 
@@ -381,7 +380,7 @@ static enum exit_result exit_cr_access(struct mvm_vcpu *vcpu)
 static enum exit_result exit_dr_access(struct mvm_vcpu *vcpu)
 {
 	unsigned long qualification = vcpu->exit_qualification;
-	unsigned long dr7 = vmcs_read_natural(VMCS_GUEST_DR7);
+	unsigned long dr7 = vmcs_read(GUEST_DR7);
 	unsigned int n = qualification & 7, gpr = qualification >> 8;
 	u64 value;
 
@@ -405,7 +404,7 @@ static enum exit_result exit_dr_access(struct mvm_vcpu *vcpu)
 	else if (n == 6)
 		vcpu->dr6 = mvm_dr6(value);
 	else
-		vmcs_write_natural(VMCS_GUEST_DR7, mvm_dr7(value));
+		vmcs_write(GUEST_DR7, mvm_dr7(value));
 	skip(vcpu);
 	return EXIT_CLOSE;	/* breakpoints are loaded when the window opens */
 }
@@ -425,14 +424,14 @@ static enum exit_result exit_io(struct mvm_vcpu *vcpu)
 	};
 
 	if (io.flags & MVM_IO_STRING) {
-		u32 info = vmcs_read32(VMCS_EXIT_INSN_INFO);
+		u32 info = vmcs_read(VMX_INSTRUCTION_INFO);
 
 		io.address_bytes = 2 << min(info >> 7 & 3, 2U);
 		/* Not defined for INS, which knows only ES (SDM 3C table 28-8). */
 		io.segment = io.flags & MVM_IO_IN ? 0 : info >> 15 & 7;
-		io.linear = vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS);
+		io.linear = vmcs_read(GUEST_LINEAR_ADDRESS);
 		io.count = 1;
-		if (vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_DF)
+		if (vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_DF)
 			io.flags |= MVM_IO_DOWN;
 		if (io.flags & MVM_IO_REP) {
 			io.count = gpr_read(vcpu, MVM_RCX) & GENMASK_ULL(8 * io.address_bytes - 1, 0);
@@ -507,12 +506,12 @@ static enum exit_result exit_ept_violation(struct mvm_vcpu *vcpu)
 
 	/* Read, write, fetch: of several the one that asks for most. */
 	*fault = (struct mvm_exit_mmio){
-		.gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS),
+		.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS),
 		.flags = qualification & BIT(1) ? MVM_MMIO_WRITE :
 			 qualification & BIT(2) ? MVM_MMIO_FETCH : MVM_MMIO_READ,
 	};
 	if (qualification & BIT(7)) {
-		fault->linear = vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS);
+		fault->linear = vmcs_read(GUEST_LINEAR_ADDRESS);
 		fault->flags |= MVM_MMIO_LINEAR | (qualification & BIT(8) ? 0 : MVM_MMIO_WALK);
 	}
 	if (vcpu->event.info)
@@ -586,7 +585,7 @@ static const struct exit_op exit_ops[] = {
  */
 enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu)
 {
-	u32 reason = vmcs_read32(VMCS_EXIT_REASON);
+	u32 reason = vmcs_read(VM_EXIT_REASON);
 	const struct exit_op *op;
 
 	vcpu->exit_reason = reason;
@@ -598,7 +597,7 @@ enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu)
 	OPTIMIZER_HIDE_VAR(op);		/* compute the address once */
 	vcpu->exit_qualification = 0;
 	if (op->detailed) {
-		vcpu->exit_qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+		vcpu->exit_qualification = vmcs_read(EXIT_QUALIFICATION);
 		mvm_requeue_event(vcpu);
 	}
 	if (unlikely(!op->handler))

@@ -16,11 +16,11 @@
 
 static void write_event(struct mvm_vcpu *vcpu, struct mvm_event event)
 {
-	vmcs_write32(VMCS_ENTRY_INTR_INFO, event.info);
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, event.info);
 	if (event.info & INTR_INFO_DELIVER_CODE_MASK)
-		vmcs_write32(VMCS_ENTRY_ERROR_CODE, event.error_code);
+		vmcs_write(VM_ENTRY_EXCEPTION_ERROR_CODE, event.error_code);
 	if (mvm_event_has_length(event.info))
-		vmcs_write32(VMCS_ENTRY_INSN_LEN, event.insn_len);
+		vmcs_write(VM_ENTRY_INSTRUCTION_LEN, event.insn_len);
 	trace_mvm_inject(vcpu, event.info, event.error_code);
 }
 
@@ -40,7 +40,7 @@ static void want_window(struct mvm_vcpu *vcpu, bool interrupt, bool nmi)
 		    (nmi ? CPU_BASED_NMI_WINDOW_EXITING : 0);
 	if (controls != vcpu->proc_controls) {
 		vcpu->proc_controls = controls;
-		vmcs_write32(VMCS_PROC_CONTROLS, controls);
+		vmcs_write(CPU_BASED_VM_EXEC_CONTROL, controls);
 	}
 }
 
@@ -99,7 +99,7 @@ enum exit_result mvm_inject_events(struct mvm_vcpu *vcpu)
 	u32 blocked = 0;
 
 	if (vcpu->nmi_pending || vector != MVM_NO_INTERRUPT)
-		blocked = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) &
+		blocked = vmcs_read(GUEST_INTERRUPTIBILITY_INFO) &
 			  (GUEST_INTR_STATE_NMI | MVM_SHADOWS);
 	if (vcpu->event.info) {
 		write_event(vcpu, vcpu->event);
@@ -117,8 +117,7 @@ enum exit_result mvm_inject_events(struct mvm_vcpu *vcpu)
 		want_window(vcpu, true, false);
 		return EXIT_RESUME;
 	} else if (!vcpu->nmi_pending && vector != MVM_NO_INTERRUPT &&
-		   !(blocked & MVM_SHADOWS) &&
-		   vmcs_read_natural(VMCS_GUEST_RFLAGS) & X86_EFLAGS_IF) {
+		   !(blocked & MVM_SHADOWS) && vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_IF) {
 		result = inject_interrupt(vcpu, vector);
 		vector = next_interrupt(vcpu);
 	}
@@ -134,8 +133,7 @@ static struct mvm_event exception(u8 vector, u32 error_code)
 {
 	struct mvm_event event = plain_event(INTR_TYPE_HARD_EXCEPTION, vector);
 
-	if (EXCEPTIONS_WITH_CODE & BIT(vector) &&
-	    vmcs_read_natural(VMCS_GUEST_CR0) & X86_CR0_PE) {
+	if (EXCEPTIONS_WITH_CODE & BIT(vector) && vmcs_read(GUEST_CR0) & X86_CR0_PE) {
 		event.info |= INTR_INFO_DELIVER_CODE_MASK;
 		/* Bits 31:16 must be 0 (SDM 3C 27.2.1.3). */
 		event.error_code = error_code & 0xffff;
@@ -198,10 +196,10 @@ enum exit_result mvm_raise(struct mvm_vcpu *vcpu, u8 vector, u32 error_code)
  */
 enum exit_result mvm_raise_db(struct mvm_vcpu *vcpu, u64 dr6_bits)
 {
-	unsigned long dr7 = vmcs_read_natural(VMCS_GUEST_DR7);
+	unsigned long dr7 = vmcs_read(GUEST_DR7);
 
 	vcpu->dr6 = (vcpu->dr6 & ~(u64)DR_TRAP_BITS) | dr6_bits;
-	vmcs_write_natural(VMCS_GUEST_DR7, dr7 & ~DR7_GENERAL_DETECT);
+	vmcs_write(GUEST_DR7, dr7 & ~DR7_GENERAL_DETECT);
 	return mvm_raise(vcpu, X86_TRAP_DB, 0);
 }
 
@@ -213,7 +211,7 @@ enum exit_result mvm_raise_db(struct mvm_vcpu *vcpu, u64 dr6_bits)
  */
 void mvm_requeue_event(struct mvm_vcpu *vcpu)
 {
-	u32 info = vmcs_read32(VMCS_IDT_VECTORING_INFO);
+	u32 info = vmcs_read(IDT_VECTORING_INFO_FIELD);
 
 	if (likely(!(info & INTR_INFO_VALID_MASK)))
 		return;
@@ -221,11 +219,11 @@ void mvm_requeue_event(struct mvm_vcpu *vcpu)
 	vcpu->event = (struct mvm_event){
 		.info = info & ~INTR_INFO_RESVD_BITS_MASK,
 		.error_code = info & INTR_INFO_DELIVER_CODE_MASK ?
-			vmcs_read32(VMCS_IDT_VECTORING_ERROR_CODE) : 0,
-		.insn_len = mvm_event_has_length(info) ? vmcs_read32(VMCS_EXIT_INSN_LEN) : 0,
+			vmcs_read(IDT_VECTORING_ERROR_CODE) : 0,
+		.insn_len = mvm_event_has_length(info) ? vmcs_read(VM_EXIT_INSTRUCTION_LEN) : 0,
 	};
 	/* Injecting it needs NMIs unblocked (SDM 3C 27.3.1.5). */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
-			     vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & ~GUEST_INTR_STATE_NMI);
+		vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
+			   vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & ~GUEST_INTR_STATE_NMI);
 }

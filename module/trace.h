@@ -27,7 +27,7 @@ TRACE_EVENT(mvm_entry,
 	TP_STRUCT__entry(MVM_TRACE_FIELDS __field(u64, rip)),
 	TP_fast_assign(
 		MVM_TRACE_ASSIGN(vcpu);
-		__entry->rip = vmcs_read_natural(VMCS_GUEST_RIP);
+		__entry->rip = vmcs_read(GUEST_RIP);
 	),
 	MVM_TRACE_PRINTK("rip=0x%llx", __entry->rip)
 );
@@ -43,9 +43,9 @@ TRACE_EVENT(mvm_exit,
 	TP_fast_assign(
 		MVM_TRACE_ASSIGN(vcpu);
 		__entry->reason = vcpu->exit_reason;
-		__entry->qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
-		__entry->rip = vmcs_read_natural(VMCS_GUEST_RIP);
-		__entry->intr_info = vmcs_read32(VMCS_EXIT_INTR_INFO);
+		__entry->qualification = vmcs_read(EXIT_QUALIFICATION);
+		__entry->rip = vmcs_read(GUEST_RIP);
+		__entry->intr_info = vmcs_read(VM_EXIT_INTR_INFO);
 	),
 	MVM_TRACE_PRINTK("reason=%u qualification=0x%llx rip=0x%llx intr_info=0x%x",
 		__entry->reason, __entry->qualification, __entry->rip, __entry->intr_info)
