@@ -203,13 +203,23 @@ static void add(const struct builder *b, u32 leaf, u32 index, u32 eax, u32 ebx, 
 	};
 }
 
-static void add_leaves(const struct builder *b)
+/**
+ * mvm_cpuid_supported() - build the table of what a guest may be shown
+ * @out: the table
+ * @read: the host's CPUID
+ * @caps: what was negotiated
+ *
+ * Pure.
+ */
+void mvm_cpuid_supported(struct mvm_cpuid_table *out, mvm_cpuid_reader read,
+			 const struct mvm_caps *caps)
 {
 	static const u32 as_the_host[] = { 2, 0x80000002, 0x80000003, 0x80000004 };
-	const struct mvm_caps *caps = b->caps;
+	const struct builder builder = { .out = out, .read = read, .caps = caps }, *b = &builder;
 	u32 mhz = DIV_ROUND_CLOSEST(caps->tsc_khz, 1000), regs[4], i;
 	u64 mask = caps->xcr0_mask;
 
+	memset(out, 0, sizeof(*out));
 	read_host(b, 0, 0, regs);
 	add(b, 0, 0, MAX_BASIC, regs[1], regs[2], regs[3]);
 	read_host(b, 1, 0, regs);
@@ -260,23 +270,7 @@ static void add_leaves(const struct builder *b)
 	/* EPT with four levels and paging without LA57: 48 bits of each. */
 	read_host(b, 0x80000008, 0, regs);
 	add(b, 0x80000008, 0, clamp(regs[0] & 0xff, 36U, 48U) | 48 << 8, 0, 0, 0);
-}
 
-/**
- * mvm_cpuid_supported() - build the table of what a guest may be shown
- * @out: the table
- * @read: the host's CPUID
- * @caps: what was negotiated
- *
- * Pure.
- */
-void mvm_cpuid_supported(struct mvm_cpuid_table *out, mvm_cpuid_reader read,
-			 const struct mvm_caps *caps)
-{
-	const struct builder b = { .out = out, .read = read, .caps = caps };
-
-	memset(out, 0, sizeof(*out));
-	add_leaves(&b);
 	build_index(out);
 	/* The state after power-up: x87 alone. */
 	mvm_cpuid_refresh(out, 0, XFEATURE_MASK_FP, 0, 0);
