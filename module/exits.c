@@ -15,7 +15,6 @@
 #include "state.h"
 #include "trace.h"
 #include "vm.h"
-#include "vmcs.h"
 #include "vmx_ops.h"
 #include "window.h"
 

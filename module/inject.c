@@ -11,7 +11,6 @@
 #include "inject.h"
 #include "trace.h"
 #include "vcpu.h"
-#include "vmcs.h"
 #include "vmx_ops.h"
 
 static void write_event(struct mvm_vcpu *vcpu, struct mvm_event event)

@@ -85,17 +85,4 @@ static __always_inline unsigned long vmcs_read(unsigned long field)
 	return value;
 }
 
-/* Old names. */
-#include "vmcs_fields.h"
-#define __vmcs_read vmcs_read
-#define __vmcs_write vmcs_write
-#define vmcs_read16 vmcs_read
-#define vmcs_read32 vmcs_read
-#define vmcs_read64 vmcs_read
-#define vmcs_read_natural vmcs_read
-#define vmcs_write16 vmcs_write
-#define vmcs_write32 vmcs_write
-#define vmcs_write64 vmcs_write
-#define vmcs_write_natural vmcs_write
-
 #endif /* MVM_VMX_OPS_H */
