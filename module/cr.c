@@ -6,9 +6,6 @@
  * exits.c calls it for intercepted MOVs, state.c and vmcs.c to set registers,
  * run.c outside the window.
  */
-#include <linux/kthread.h>
-#include <linux/sched/mm.h>
-#include <linux/uaccess.h>
 #include <asm/vmx.h>
 #include "cr.h"
 #include "state.h"
@@ -207,26 +204,6 @@ int mvm_write_guest_cr4(struct mvm_vcpu *vcpu, u64 value)
 	return 0;
 }
 
-/* Owner's address behind @gpa, or 0. */
-static unsigned long find_hva(struct mvm_memory *memory, u64 gpa)
-{
-	unsigned long hva = 0;
-	unsigned int i;
-
-	spin_lock(&memory->lock);
-	for (i = 0; i < MVM_MAX_SLOTS; i++) {
-		const struct mvm_mem_slot *slot = &memory->slots[i];
-		u64 offset = gpa - (slot->gfn << PAGE_SHIFT);
-
-		if (offset < slot->pages << PAGE_SHIFT) {
-			hva = slot->hva + offset;
-			break;
-		}
-	}
-	spin_unlock(&memory->lock);
-	return hva;
-}
-
 /**
  * mvm_cr_load_pdptes() - read the PAE page-directory pointers
  * @vcpu: vCPU; called by its thread outside any window, when need_pdptes; may
@@ -237,19 +214,9 @@ static unsigned long find_hva(struct mvm_memory *memory, u64 gpa)
  */
 void mvm_cr_load_pdptes(struct mvm_vcpu *vcpu)
 {
-	struct mm_struct *mm = vcpu->vm->mm;
 	struct mvm_cr_state *cr = &vcpu->cr;
-	unsigned long hva = find_hva(&vcpu->vm->memory, cr->cr3 & PDPT_ADDRESS);
-	bool done = false;
 
-	if (hva && mmget_not_zero(mm)) {
-		kthread_use_mm(mm);
-		done = !copy_from_user(cr->pdpte, (void __user *)hva, sizeof(cr->pdpte));
-		kthread_unuse_mm(mm);
-		/* Never the last one: exit_mmap() would wait for this thread. */
-		mmput_async(mm);
-	}
-	if (!done)
+	if (mvm_memory_read(vcpu->vm, cr->cr3 & PDPT_ADDRESS, cr->pdpte, sizeof(cr->pdpte)))
 		memset(cr->pdpte, 0xff, sizeof(cr->pdpte));
 	cr->need_pdptes = false;
 	cr->valid = !cr->write_pdptes;

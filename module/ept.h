@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * ept.h - extended page tables: map, unmap and look up guest-physical
- * addresses.  Pure: table pages come in through callbacks and nothing here
+ * addresses.  Pure: table pages come in through a cache and nothing here
  * executes a VMX instruction, so KUnit tests it on any CPU.  Used by memory.c.
  *
  * Flushing is the caller's part (SDM 3C 29.4.3): a mapping that is added where
@@ -23,14 +23,11 @@
 #define EPT_TYPE_WB	(6ULL << 3)
 #define EPT_IPAT	BIT_ULL(6)
 #define EPT_LARGE	BIT_ULL(7)
-#define EPT_ACCESSED	BIT_ULL(8)
-#define EPT_DIRTY	BIT_ULL(9)
 #define EPT_ADDRESS	GENMASK_ULL(51, 12)
 
 /* EPTP bits (SDM 3C 25.6.11) */
 #define EPTP_TYPE_WB	6ULL
 #define EPTP_WALK_4	(3ULL << 3)
-#define EPTP_ACCESS_DIRTY BIT_ULL(6)
 
 /*
  * A level names a table and its entries: level 1 entries map 4 KiB, level 2
@@ -45,15 +42,10 @@
 /* table pages that one ept_map() may need */
 #define EPT_MAP_TABLES	(EPT_LEVELS - 1)
 
-/**
- * struct ept_ops - where table pages come from and go to
- * @alloc:	a zeroed page of its own, or NULL; gets @arg of ept_init() or
- *		ept_map(); called under the caller's lock
- * @free:	gives a page back; no CPU can walk it any more
- */
-struct ept_ops {
-	void *(*alloc)(void *arg);
-	void (*free)(void *page);
+/* Table pages for one ept_map(), which runs where nothing can be allocated. */
+struct ept_cache {
+	void *pages[EPT_MAP_TABLES];	/* zeroed pages */
+	unsigned int count;		/* of them */
 };
 
 /*
@@ -63,7 +55,6 @@ struct ept_ops {
  * Locks: [I] immutable, [C] the caller's lock.
  */
 struct mvm_ept {
-	const struct ept_ops *ops;	/* [I] */
 	u64 *root;			/* [I] level 4 table, kernel address */
 	unsigned long pages;		/* [C] linked table pages, with the root */
 };
@@ -74,13 +65,11 @@ static inline u64 ept_span(unsigned int level)
 	return 1ULL << (12 + 9 * (level - 1));
 }
 
-int ept_init(struct mvm_ept *ept, const struct ept_ops *ops, void *arg);
+int ept_init(struct mvm_ept *ept);
 void ept_destroy(struct mvm_ept *ept);
-int ept_map(struct mvm_ept *ept, u64 gpa, u64 pa, unsigned int level,
-	    u64 access, void *arg);
-bool ept_unmap(struct mvm_ept *ept, u64 gpa, u64 length,
-	       struct list_head *unlinked);
+int ept_map(struct mvm_ept *ept, u64 gpa, u64 pa, unsigned int level, u64 access,
+	    struct ept_cache *cache);
+bool ept_unmap(struct mvm_ept *ept, u64 gpa, u64 length, struct list_head *unlinked);
 u64 ept_lookup(const struct mvm_ept *ept, u64 gpa, unsigned int *level);
-void ept_free_unlinked(const struct mvm_ept *ept, struct list_head *unlinked);
 
 #endif /* MVM_EPT_H */

@@ -19,12 +19,14 @@
 
 struct mvm_vm;
 
-/* A slot in use has pages > 0. */
+/* A slot in use has length > 0. */
 struct mvm_mem_slot {
-	u64 gfn;		/* first guest page frame */
-	u64 pages;		/* length in 4 KiB pages */
-	unsigned long hva;	/* owner's address of the first byte */
-	u32 flags;		/* MVM_SLOT_* */
+	u64 gpa;				/* of the first byte */
+	u64 length;				/* in bytes, whole pages */
+	unsigned long hva;			/* owner's address of the first byte */
+	u32 flags;				/* MVM_SLOT_* */
+	struct mvm_vm *vm;
+	struct mmu_interval_notifier notifier;	/* of a slot in use: on [hva, hva + length) */
 };
 
 /*
@@ -32,26 +34,20 @@ struct mvm_mem_slot {
  * changed under both, so either is enough to read them.
  *
  * slots_lock (mutex) is outside lock (spinlock), which is innermost: under it
- * nothing is allocated, and the mmu notifier takes it in any context that may
+ * nothing is allocated, and the mmu notifiers take it in any context that may
  * not sleep.  Neither is taken in interrupts or in a window.
  */
 struct mvm_memory {
 	struct mutex slots_lock;
 	spinlock_t lock;
 	struct mvm_mem_slot slots[MVM_MAX_SLOTS];	/* [S]+[L] */
+	unsigned long slots_removed;			/* [L] so far: see fault_is_stale() */
 	struct mvm_ept ept;				/* [L] */
 	u64 eptp;					/* [I] */
 	unsigned long max_tables;			/* [I] limit for ept.pages */
-	struct mmu_notifier notifier;
+	struct mmu_notifier notifier;			/* for the end of the address space */
 
-	/* faults against the notifier: see fault_is_stale() */
-	unsigned long invalidate_seq;			/* [L] invalidations finished */
-	unsigned long invalidate_count;			/* [L] those running */
-	unsigned long invalidate_start;			/* [L] covers those running: HVA */
-	unsigned long invalidate_end;			/* [L] one past it */
-	wait_queue_head_t invalidated;			/* one has finished */
-
-	/* flushing: see zap_finish() */
+	/* flushing: see zap_and_unlock() */
 	u64 generation;					/* [a] [L] to change: zaps so far, + 1 */
 	atomic_t closing;				/* zaps that wait for windows */
 	u64 __percpu *flushed;				/* generation at this CPU's last INVEPT */
@@ -69,31 +65,18 @@ enum mvm_fault_result {
  * lock.  All zeros is a valid, empty cache.  Used by the vCPU's runner only.
  */
 struct mvm_fault_cache {
-	void *tables[EPT_MAP_TABLES];	/* zeroed pages */
-	unsigned int count;		/* of them */
-	struct page **pages;		/* EPT_ENTRIES, for 2 MiB look-ups */
+	struct ept_cache tables;
+	struct page *batch[EPT_ENTRIES];	/* for 2 MiB look-ups */
 };
 
 u64 mvm_memory_max_gpa(void);
 int mvm_memory_init(struct mvm_vm *vm);
 void mvm_memory_destroy(struct mvm_vm *vm);
 int mvm_memory_set_slot(struct mvm_vm *vm, const struct mvm_slot *args);
-enum mvm_fault_result mvm_memory_fault(struct mvm_vm *vm,
-				       struct mvm_fault_cache *cache, u64 gpa,
-				       u64 access, int *error,
-				       unsigned long *hva);
+int mvm_memory_read(struct mvm_vm *vm, u64 gpa, void *buffer, size_t size);
+enum mvm_fault_result mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa,
+				       u64 access, int *error, unsigned long *hva);
 void mvm_fault_cache_free(struct mvm_fault_cache *cache);
-
-/**
- * mvm_memory_tables - table pages that a VM's EPT has now
- * @memory:	the VM's
- *
- * Return: pages of 4 KiB, the root included.
- */
-static inline unsigned long mvm_memory_tables(const struct mvm_memory *memory)
-{
-	return READ_ONCE(memory->ept.pages);
-}
 
 /**
  * mvm_memory_needs_invept - must this CPU flush before it enters the guest?
@@ -101,7 +84,7 @@ static inline unsigned long mvm_memory_tables(const struct mvm_memory *memory)
  *
  * Called by the window's opener, IRQs off, after it published that the window
  * is open and a full barrier.  Either it sees the generation that a zap has
- * raised, or the zap's zap_finish() sees the window and closes it.  Marks the
+ * raised, or the zap's zap_and_unlock() sees the window and closes it.  Marks the
  * CPU as up to date.
  *
  * Return: true: execute INVEPT for @memory->eptp now.
