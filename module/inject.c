@@ -53,7 +53,7 @@ static int next_interrupt(struct mvm_vcpu *vcpu)
 {
 	if (vcpu->deferred_interrupt != MVM_NO_INTERRUPT)
 		return vcpu->deferred_interrupt;
-	if (READ_ONCE(vcpu->intr_line) && lapic_accepts_extint(&vcpu->lapic))
+	if (READ_ONCE(vcpu->intr_line) && lapic_pin_is(&vcpu->lapic, APIC_LVT0, APIC_DM_EXTINT))
 		return FROM_PIC;
 	return lapic_pending(&vcpu->lapic);
 }

@@ -179,6 +179,14 @@ static int lapic_ppr(const struct mvm_lapic_state *l)
 	return tpr >> 4 >= isrv >> 4 ? tpr : isrv & 0xf0;
 }
 
+/* What an entry of the LVT was set up for has happened: was an interrupt raised? */
+static bool lvt_interrupt(struct mvm_lapic_state *l, u32 offset)
+{
+	u32 lvt = l->regs[REG(offset)];
+
+	return !(lvt & APIC_LVT_MASKED) && lapic_accept(l, lvt & 0xff, false);
+}
+
 /*
  * SDM 3A 11.5.3.  A write of ESR re-arms the error interrupt, so only the
  * first error after it raises one.  If that finds an illegal vector in LVT
@@ -187,11 +195,10 @@ static int lapic_ppr(const struct mvm_lapic_state *l)
 static void lapic_error(struct mvm_lapic_state *l, u32 errors)
 {
 	bool armed = !l->esr_pending;
-	u32 lvt = l->regs[REG(APIC_LVTERR)];
 
 	l->esr_pending |= errors;
-	if (armed && !(lvt & APIC_LVT_MASKED))
-		lapic_accept(l, lvt & 0xff, false);
+	if (armed)
+		lvt_interrupt(l, APIC_LVTERR);
 }
 
 /* Take the interrupts @bits of word @word into the IRR (SDM 3A 11.8.4): was there any? */
@@ -262,32 +269,19 @@ void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector)
 	l->regs[REG(APIC_ISR) + vector / 32] |= BIT(vector % 32);
 }
 
-/*
- * Is this LVT entry open, in this delivery mode?  A disabled APIC leaves its
- * pins to the processor, as INTR and NMI (SDM 3A 11.4.3).
+/**
+ * lapic_pin_is() - does a pin of the processor do this now? (SDM 3A 11.5.1)
+ * @l:		local APIC
+ * @offset:	APIC_LVT0 for LINT0, APIC_LVT1 for LINT1
+ * @mode:	APIC_DM_*
+ *
+ * A disabled APIC leaves its pins to the processor, as INTR and NMI (SDM 3A
+ * 11.4.3).
  */
-static bool pin_mode(const struct mvm_lapic_state *l, u32 offset, u32 mode)
+bool lapic_pin_is(const struct mvm_lapic_state *l, u32 offset, u32 mode)
 {
 	return lapic_mode(l) == LAPIC_DISABLED ||
 	       (l->regs[REG(offset)] & (APIC_LVT_MASKED | APIC_MODE_MASK)) == mode;
-}
-
-/**
- * lapic_accepts_extint() - does LINT0 pass the PIC on? (SDM 3A 11.5.1)
- * @l:		local APIC
- */
-bool lapic_accepts_extint(const struct mvm_lapic_state *l)
-{
-	return pin_mode(l, APIC_LVT0, APIC_DM_EXTINT);
-}
-
-/**
- * lapic_lint1_is_nmi() - does a rising LINT1 cause an NMI?
- * @l:		local APIC
- */
-bool lapic_lint1_is_nmi(const struct mvm_lapic_state *l)
-{
-	return pin_mode(l, APIC_LVT1, APIC_DM_NMI);
 }
 
 /* ------------------------------------------------------------------------
@@ -363,21 +357,6 @@ static u32 timer_count(const struct mvm_lapic_state *l, u64 now)
 }
 
 /**
- * lapic_timer_remaining() - how long until the timer expires
- * @l:		local APIC
- * @now:	guest TSC
- *
- * Return: TSC ticks, 0 when it is due, LAPIC_NEVER when not armed.  In deadline
- * mode it can be any number.
- */
-u64 lapic_timer_remaining(const struct mvm_lapic_state *l, u64 now)
-{
-	if (!l->timer_expiry)
-		return LAPIC_NEVER;
-	return timer_due(l, now) ? 0 : l->timer_expiry - now;
-}
-
-/**
  * lapic_timer_expired() - let the timer expire if it is due
  * @l:		local APIC
  * @now:	guest TSC
@@ -389,7 +368,6 @@ u64 lapic_timer_remaining(const struct mvm_lapic_state *l, u64 now)
  */
 bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now)
 {
-	u32 lvt = l->regs[REG(APIC_LVTT)];
 	u64 left;
 
 	if (!timer_due(l, now))
@@ -398,7 +376,21 @@ bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now)
 	l->timer_expiry = 0;
 	if (left)
 		timer_arm(l, now, left);
-	return !(lvt & APIC_LVT_MASKED) && lapic_accept(l, lvt & 0xff, false);
+	return lvt_interrupt(l, APIC_LVTT);
+}
+
+/**
+ * lapic_timer_remaining() - how long until the timer expires
+ * @l:		local APIC; a timer that is due expires
+ * @now:	guest TSC
+ *
+ * Return: TSC ticks, LAPIC_NEVER when not armed.  In deadline mode it can be any
+ * number but 0.
+ */
+u64 lapic_timer_remaining(struct mvm_lapic_state *l, u64 now)
+{
+	lapic_timer_expired(l, now);
+	return l->timer_expiry ? l->timer_expiry - now : LAPIC_NEVER;
 }
 
 /**
@@ -465,12 +457,10 @@ static void send_ipi(struct mvm_lapic_state *l, struct lapic_effect *effect)
 		lapic_error(l, APIC_ESR_SENDILL);
 		return;
 	}
-	if (message.mode == LAPIC_RESERVED || message.mode == LAPIC_EXTINT)
-		return;
-	if (message.mode == LAPIC_INIT && message.level && !(icr & APIC_INT_ASSERT))
-		return;
-	if (message.mode != LAPIC_FIXED &&
-	    (message.shorthand == LAPIC_TO_SELF || message.shorthand == LAPIC_TO_ALL))
+	if (message.mode == LAPIC_RESERVED || message.mode == LAPIC_EXTINT ||
+	    (message.mode == LAPIC_INIT && message.level && !(icr & APIC_INT_ASSERT)) ||
+	    (message.mode != LAPIC_FIXED &&
+	     (message.shorthand == LAPIC_TO_SELF || message.shorthand == LAPIC_TO_ALL)))
 		return;
 	if (message.shorthand == LAPIC_TO_SELF) {
 		lapic_accept(l, message.vector, false);

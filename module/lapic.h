@@ -102,16 +102,15 @@ int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now,
 
 u64 lapic_deadline_read(const struct mvm_lapic_state *l, u64 now);
 void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now, struct lapic_effect *effect);
-u64 lapic_timer_remaining(const struct mvm_lapic_state *l, u64 now);
 bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now);
+u64 lapic_timer_remaining(struct mvm_lapic_state *l, u64 now);
 void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta);
 
 bool lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level);
 void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words);
 int lapic_pending(const struct mvm_lapic_state *l);
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector);
-bool lapic_accepts_extint(const struct mvm_lapic_state *l);
-bool lapic_lint1_is_nmi(const struct mvm_lapic_state *l);
+bool lapic_pin_is(const struct mvm_lapic_state *l, u32 offset, u32 mode);
 
 void lapic_decode_icr(u64 icr, struct lapic_message *message);
 int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message);

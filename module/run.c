@@ -118,10 +118,6 @@ void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu)
 {
 	u64 ticks = lapic_timer_remaining(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
 
-	if (!ticks) {
-		lapic_timer_expired(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
-		ticks = lapic_timer_remaining(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
-	}
 	if (ticks == LAPIC_NEVER) {
 		/* One that fires just now finds nothing due. */
 		hrtimer_try_to_cancel(&vcpu->apic_timer);
@@ -316,10 +312,8 @@ void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
 	unsigned long irr[ARRAY_SIZE(vcpu->pending_irr)];
 	unsigned int i, vector;
 
-	if (test_and_clear_bit(MVM_REQ_TIMER, &vcpu->requests)) {
-		lapic_timer_expired(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
+	if (test_and_clear_bit(MVM_REQ_TIMER, &vcpu->requests))
 		mvm_vcpu_update_timer(vcpu);
-	}
 	if (test_and_clear_bit(MVM_REQ_IRR, &vcpu->requests)) {
 		for (i = 0; i < ARRAY_SIZE(irr); i++)
 			irr[i] = xchg(&vcpu->pending_irr[i], 0);
@@ -330,7 +324,7 @@ void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
 				lapic_accept(&vcpu->lapic, vector, true);
 	}
 	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests))
-		vcpu->nmi_pending |= lapic_lint1_is_nmi(&vcpu->lapic);
+		vcpu->nmi_pending |= lapic_pin_is(&vcpu->lapic, APIC_LVT1, APIC_DM_NMI);
 	if (test_and_clear_bit(MVM_REQ_NMI, &vcpu->requests))
 		vcpu->nmi_pending = true;
 }
