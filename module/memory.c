@@ -395,35 +395,35 @@ static int fault_serve(struct mvm_vm *vm, struct mvm_fault_cache *cache, struct 
  * @cache:	the vCPU's
  * @gpa:	guest-physical address of the access
  * @access:	EPT_READ, EPT_WRITE or EPT_EXEC: what was tried
- * @error:	out, for MVM_FAULT_ERROR: EFAULT, EHWPOISON or ENOMEM, positive
- * @hva:	out, for MVM_FAULT_ERROR: the owner's address behind @gpa
+ * @hva:	out: the owner's address behind @gpa, unless that is MMIO
  *
  * Context: a vCPU's kernel thread, outside any window; sleeps as long as the
  * owner's page faults take.
- * Return: see enum mvm_fault_result.
+ * Return: 0: mapped, or a race: enter again; -ENXIO: MMIO, that is no slot, or a
+ * write to a read-only one; -EFAULT, -EHWPOISON or -ENOMEM: the owner's memory
+ * failed.
  */
-enum mvm_fault_result mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa,
-				       u64 access, int *error, unsigned long *hva)
+int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access,
+		     u64 *hva)
 {
 	unsigned int tries = 2;
 	struct fault fault;
-	int failed;
+	int error;
 
 	/* stale the first time: no wonder when the look-up itself broke copy-on-write */
 	do {
 		if (!fault_begin(&vm->memory, &fault, gpa, access))
-			return MVM_FAULT_MMIO;
+			return -ENXIO;
 		*hva = fault.hva + offset_in_page(gpa);
-		failed = cache_fill(vm, &cache->tables);
-		if (!failed)
-			failed = fault_serve(vm, cache, &fault);
-	} while (failed == -EAGAIN && --tries);
+		error = cache_fill(vm, &cache->tables);
+		if (!error)
+			error = fault_serve(vm, cache, &fault);
+	} while (error == -EAGAIN && --tries);
 
-	if (!failed || failed == -EAGAIN)
-		return MVM_FAULT_MAPPED;
+	if (!error || error == -EAGAIN)
+		return 0;
 	/* also for a signal that kills the owner: nobody sees that */
-	*error = failed == -EHWPOISON || failed == -ENOMEM ? -failed : EFAULT;
-	return MVM_FAULT_ERROR;
+	return error == -EHWPOISON || error == -ENOMEM ? error : -EFAULT;
 }
 
 /**

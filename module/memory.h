@@ -53,13 +53,6 @@ struct mvm_memory {
 	u64 __percpu *flushed;				/* generation at this CPU's last INVEPT */
 };
 
-/* What an EPT violation turned out to be. */
-enum mvm_fault_result {
-	MVM_FAULT_MAPPED,	/* mapped, or a race: enter again */
-	MVM_FAULT_MMIO,		/* no slot, or a write to a read-only one */
-	MVM_FAULT_ERROR,	/* the owner's memory failed: *error, *hva */
-};
-
 /*
  * Per-vCPU scratch of the fault path, so that nothing is allocated under the
  * lock.  All zeros is a valid, empty cache.  Used by the vCPU's runner only.
@@ -74,8 +67,8 @@ int mvm_memory_init(struct mvm_vm *vm);
 void mvm_memory_destroy(struct mvm_vm *vm);
 int mvm_memory_set_slot(struct mvm_vm *vm, const struct mvm_slot *args);
 int mvm_memory_read(struct mvm_vm *vm, u64 gpa, void *buffer, size_t size);
-enum mvm_fault_result mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa,
-				       u64 access, int *error, unsigned long *hva);
+int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access,
+		     u64 *hva);
 void mvm_fault_cache_free(struct mvm_fault_cache *cache);
 
 /**

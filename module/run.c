@@ -361,21 +361,19 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 {
 	u64 access = vcpu->fault.flags & (MVM_MMIO_READ | MVM_MMIO_WRITE | MVM_MMIO_FETCH);
 	struct mvm_exit_memory memory = { .gpa = vcpu->fault.gpa, .flags = access };
-	enum mvm_fault_result result;
-	unsigned long hva = 0;
-	int error = 0;
+	int error;
 
 	/* The flags are those of the EPT. */
 	static_assert(MVM_MMIO_READ == EPT_READ && MVM_MMIO_WRITE == EPT_WRITE &&
 		      MVM_MMIO_FETCH == EPT_EXEC);
-	result = mvm_memory_fault(vcpu->vm, &vcpu->fault_cache, memory.gpa, access, &error, &hva);
-	trace_mvm_ept_fault(vcpu, result);
+	error = mvm_memory_fault(vcpu->vm, &vcpu->fault_cache, memory.gpa, access,
+				 &memory.user_addr);
+	trace_mvm_ept_fault(vcpu, error);
 	/* The owner's last breath is no error: attend() will find MVM_REQ_STOP. */
-	if (result == MVM_FAULT_MAPPED || (result != MVM_FAULT_MMIO && READ_ONCE(vcpu->vm->dead)))
+	if (!error || (error != -ENXIO && READ_ONCE(vcpu->vm->dead)))
 		return false;
-	memory.user_addr = hva;
-	memory.error = error;
-	if (mvm_window_access(vcpu, mvm_exit_fault, result == MVM_FAULT_MMIO ? NULL : &memory))
+	memory.error = -error;
+	if (mvm_window_access(vcpu, mvm_exit_fault, error == -ENXIO ? NULL : &memory))
 		mvm_exit_no_vmx(vcpu);
 	return true;
 }

@@ -78,8 +78,8 @@ TRACE_EVENT(mvm_ept_fault,
 	MVM_TRACE_PRINTK("gpa=0x%llx access=%s result=%s", __entry->gpa,
 		__entry->flags & MVM_MMIO_WRITE ? "write" :
 		__entry->flags & MVM_MMIO_FETCH ? "fetch" : "read",
-		__entry->result == MVM_FAULT_MAPPED ? "mapped" :
-		__entry->result == MVM_FAULT_MMIO ? "mmio" : "error")
+		__entry->result == 0 ? "mapped" :
+		__entry->result == -ENXIO ? "mmio" : "error")
 );
 
 #endif /* MVM_TRACE_H */
