@@ -450,15 +450,22 @@ void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now, struct la
 static void send_ipi(struct mvm_lapic_state *l, struct lapic_effect *effect)
 {
 	u64 icr = (u64)l->regs[REG(APIC_ICR2)] << 32 | l->regs[REG(APIC_ICR)];
-	struct lapic_message message;
+	struct lapic_message message = {
+		.shorthand = icr >> 18 & 3,
+		.mode = icr >> 8 & 7,
+		.logical = icr & APIC_DEST_LOGICAL,
+		.one = (icr >> 8 & 7) == LAPIC_LOWEST,
+		.vector = icr,
+		.dest = icr >> 32,
+	};
 
-	lapic_decode_icr(icr, &message);
 	if (message.mode <= LAPIC_LOWEST && message.vector < 16) {
 		lapic_error(l, APIC_ESR_SENDILL);
 		return;
 	}
 	if (message.mode == LAPIC_RESERVED || message.mode == LAPIC_EXTINT ||
-	    (message.mode == LAPIC_INIT && message.level && !(icr & APIC_INT_ASSERT)) ||
+	    (message.mode == LAPIC_INIT &&
+	     (icr & (APIC_INT_LEVELTRIG | APIC_INT_ASSERT)) == APIC_INT_LEVELTRIG) ||
 	    (message.mode != LAPIC_FIXED &&
 	     (message.shorthand == LAPIC_TO_SELF || message.shorthand == LAPIC_TO_ALL)))
 		return;
@@ -466,28 +473,11 @@ static void send_ipi(struct mvm_lapic_state *l, struct lapic_effect *effect)
 		lapic_accept(l, message.vector, false);
 		return;
 	}
-	effect->ipi = true;
-	effect->icr = icr & ~(u64)APIC_INT_LEVELTRIG;
 	if (lapic_mode(l) == LAPIC_XAPIC && message.dest == 0xff)
-		effect->icr |= (u64)LAPIC_BROADCAST << 32;
-}
-
-/**
- * lapic_decode_icr() - an IPI as a message
- * @icr:	lapic_effect.icr
- * @message:	out
- */
-void lapic_decode_icr(u64 icr, struct lapic_message *message)
-{
-	*message = (struct lapic_message){
-		.shorthand = icr >> 18 & 3,
-		.mode = icr >> 8 & 7,
-		.logical = icr & APIC_DEST_LOGICAL,
-		.one = (icr >> 8 & 7) == LAPIC_LOWEST,
-		.level = icr & APIC_INT_LEVELTRIG,
-		.vector = icr,
-		.dest = icr >> 32,
-	};
+		message.dest = LAPIC_BROADCAST;
+	effect->ipi = true;
+	effect->message = message;
+	effect->icr = (u64)message.dest << 32 | (u32)(icr & ~APIC_INT_LEVELTRIG);
 }
 
 /**
@@ -640,51 +630,31 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 	}
 }
 
-/*
- * The register at @offset of the APIC page, 0 if there is none.  In xAPIC mode
- * that is an error (SDM 3A 11.5.3), in another there is no page.
- */
-static u32 xapic_find(struct mvm_lapic_state *l, u32 offset)
-{
-	u32 index = offset & 15 ? 0 : lapic_find(offset >> 4, XR | XW);
-
-	if (lapic_mode(l) != LAPIC_XAPIC)
-		return 0;
-	if (!index)
-		lapic_error(l, APIC_ESR_ILLREGA);
-	return index;
-}
-
 /**
- * lapic_xapic_read() - the guest reads a register in its APIC page
+ * lapic_xapic_access() - the guest reads or writes a register in its APIC page
  * @l:		local APIC
  * @offset:	bytes from the start of the page
- * @now:	guest TSC
- * @value:	out; 0 in another mode than xAPIC
- */
-void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now, u32 *value)
-{
-	u32 index = xapic_find(l, offset);
-
-	*value = lapic_registers[index].access & XR ? read_register(l, index, now) : 0;
-}
-
-/**
- * lapic_xapic_write() - the guest writes a register in its APIC page
- * @l:		local APIC
- * @offset:	bytes from the start of the page
- * @value:	what it writes; reserved bits are ignored
+ * @write:	a write; its reserved bits are ignored
+ * @value:	what it writes, or out: what it reads, 0 where nothing is
  * @now:	guest TSC
  * @effect:	out
+ *
+ * In xAPIC mode an access where no register is, is an error (SDM 3A 11.5.3); in
+ * another there is no page.
  */
-void lapic_xapic_write(struct mvm_lapic_state *l, u32 offset, u32 value, u64 now,
-		       struct lapic_effect *effect)
+void lapic_xapic_access(struct mvm_lapic_state *l, u32 offset, bool write, u32 *value, u64 now,
+			struct lapic_effect *effect)
 {
-	u32 index = xapic_find(l, offset);
+	u32 index = offset & 15 ? 0 : lapic_find(offset >> 4, XR | XW);
+	u8 access = lapic_mode(l) == LAPIC_XAPIC ? lapic_registers[index].access : 0;
 
 	*effect = (struct lapic_effect){};
-	if (lapic_registers[index].access & XW)
-		write_register(l, index, value, now, effect);
+	if (!index && lapic_mode(l) == LAPIC_XAPIC)
+		lapic_error(l, APIC_ESR_ILLREGA);
+	if (!write)
+		*value = access & XR ? read_register(l, index, now) : 0;
+	else if (access & XW)
+		write_register(l, index, *value, now, effect);
 }
 
 /**

@@ -32,13 +32,6 @@ struct mvm_lapic_state {
 	u64 timer_expiry;		/* guest TSC of the next expiry, or the deadline; 0: none */
 };
 
-/* What a register write asks of the caller. */
-struct lapic_effect {
-	bool timer_changed;		/* lapic_timer_remaining() may be new */
-	bool ipi;			/* send @icr: lapic_decode_icr(), route */
-	u64 icr;			/* x2APIC layout; broadcast: LAPIC_BROADCAST */
-};
-
 /* Delivery modes (SDM 3A 11.6.1), as in the ICR, the LVT and MSI data. */
 enum lapic_delivery {
 	LAPIC_FIXED, LAPIC_LOWEST, LAPIC_SMI, LAPIC_RESERVED,
@@ -57,6 +50,14 @@ struct lapic_message {
 	bool level;			/* level triggered */
 	u8 vector;
 	u32 dest;			/* for lapic_matches() */
+};
+
+/* What a register write asks of the caller. */
+struct lapic_effect {
+	bool timer_changed;		/* lapic_timer_remaining() may be new */
+	bool ipi;			/* send @message */
+	struct lapic_message message;
+	u64 icr;			/* the same; x2APIC layout; broadcast: LAPIC_BROADCAST */
 };
 
 /* The mode that a value of IA32_APIC_BASE selects (SDM 3A table 11-5). */
@@ -93,9 +94,8 @@ void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u
 int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic_allowed,
 		   u32 phys_bits, struct lapic_effect *effect);
 
-void lapic_xapic_read(struct mvm_lapic_state *l, u32 offset, u64 now, u32 *value);
-void lapic_xapic_write(struct mvm_lapic_state *l, u32 offset, u32 value, u64 now,
-		       struct lapic_effect *effect);
+void lapic_xapic_access(struct mvm_lapic_state *l, u32 offset, bool write, u32 *value, u64 now,
+			struct lapic_effect *effect);
 int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data);
 int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now,
 		    struct lapic_effect *effect);
@@ -112,7 +112,6 @@ int lapic_pending(const struct mvm_lapic_state *l);
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector);
 bool lapic_pin_is(const struct mvm_lapic_state *l, u32 offset, u32 mode);
 
-void lapic_decode_icr(u64 icr, struct lapic_message *message);
 int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message);
 bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical);
 

@@ -23,6 +23,30 @@
 #define MSR(offset)	(0x800 + ((offset) >> 4))
 #define DIVIDE_BY_1	0xb
 
+static u32 rd_at(struct mvm_lapic_state *l, u32 offset, u64 now)
+{
+	struct lapic_effect effect;
+	u32 value = 0xdeadbeef;
+
+	lapic_xapic_access(l, offset, false, &value, now, &effect);
+	return value;
+}
+
+static u32 rd(struct mvm_lapic_state *l, u32 offset)
+{
+	return rd_at(l, offset, TEST_NOW);
+}
+
+static struct lapic_effect wr_at(struct mvm_lapic_state *l, u32 offset,
+				 u32 value, u64 now)
+{
+	struct lapic_effect effect;
+
+	memset(&effect, 0xff, sizeof(effect));
+	lapic_xapic_access(l, offset, true, &value, now, &effect);
+	return effect;
+}
+
 /* One local APIC in the given mode; by software enabled unless it is off. */
 static struct mvm_lapic_state *start(struct kunit *test, enum lapic_mode mode)
 {
@@ -36,39 +60,13 @@ static struct mvm_lapic_state *start(struct kunit *test, enum lapic_mode mode)
 							TEST_BITS, &effect));
 		return l;
 	}
-	lapic_xapic_write(l, APIC_SPIV, 0x1ff, TEST_NOW, &effect);
-	lapic_xapic_write(l, APIC_TDCR, DIVIDE_BY_1, TEST_NOW, &effect);
+	wr_at(l, APIC_SPIV, 0x1ff, TEST_NOW);
+	wr_at(l, APIC_TDCR, DIVIDE_BY_1, TEST_NOW);
 	if (mode == LAPIC_X2APIC)
 		KUNIT_ASSERT_EQ(test, 0, lapic_set_base(l, BASE | X2APIC, true,
 							true, TEST_BITS, &effect));
 	KUNIT_ASSERT_EQ(test, mode, lapic_mode(l));
 	return l;
-}
-
-static u32 rd(struct mvm_lapic_state *l, u32 offset)
-{
-	u32 value = 0xdeadbeef;
-
-	lapic_xapic_read(l, offset, TEST_NOW, &value);
-	return value;
-}
-
-static u32 rd_at(struct mvm_lapic_state *l, u32 offset, u64 now)
-{
-	u32 value = 0xdeadbeef;
-
-	lapic_xapic_read(l, offset, now, &value);
-	return value;
-}
-
-static struct lapic_effect wr_at(struct mvm_lapic_state *l, u32 offset,
-				 u32 value, u64 now)
-{
-	struct lapic_effect effect;
-
-	memset(&effect, 0xff, sizeof(effect));
-	lapic_xapic_write(l, offset, value, now, &effect);
-	return effect;
 }
 
 static struct lapic_effect wr(struct mvm_lapic_state *l, u32 offset, u32 value)
@@ -1078,7 +1076,7 @@ static void ipi_of_xapic(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, effect.ipi);
 	KUNIT_EXPECT_EQ(test, effect.icr, 0x500000971ULL);
 	KUNIT_EXPECT_EQ(test, rd(l, APIC_ICR), 0x971);
-	lapic_decode_icr(effect.icr, &m);
+	m = effect.message;
 	KUNIT_EXPECT_EQ(test, m.shorthand, LAPIC_TO_DEST);
 	KUNIT_EXPECT_EQ(test, m.mode, LAPIC_LOWEST);
 	KUNIT_EXPECT_TRUE(test, m.logical);
@@ -1091,7 +1089,7 @@ static void ipi_of_xapic(struct kunit *test)
 	effect = wr(l, APIC_ICR, APIC_DM_NMI);
 	KUNIT_EXPECT_EQ(test, effect.icr, 0xffffffff00000400ULL);
 	KUNIT_EXPECT_EQ(test, rd(l, APIC_ICR2), 0xff000000);
-	lapic_decode_icr(effect.icr, &m);
+	m = effect.message;
 	KUNIT_EXPECT_EQ(test, m.dest, LAPIC_BROADCAST);
 	KUNIT_EXPECT_FALSE(test, m.one);
 	/* the destination stays for the next command */
@@ -1145,7 +1143,7 @@ static void ipi_combinations(struct kunit *test)
 			if (!effect.ipi)
 				continue;
 			KUNIT_EXPECT_EQ(test, effect.icr, icr);
-			lapic_decode_icr(effect.icr, &m);
+			m = effect.message;
 			KUNIT_EXPECT_EQ(test, m.shorthand, shorthand);
 			KUNIT_EXPECT_EQ(test, m.mode, mode);
 			KUNIT_EXPECT_FALSE(test, m.logical);
@@ -1666,13 +1664,13 @@ static void random_guest(struct kunit *test)
 		data = r & BIT(6) ? value : (u64)value << 32 | value;
 		switch (r & 15) {
 		case 0 ... 3:
-			lapic_xapic_write(l, offset, value, now, &effect);
+			lapic_xapic_access(l, offset, true, &value, now, &effect);
 			break;
 		case 4 ... 7:
 			lapic_msr_write(l, MSR(offset), data, now, &effect);
 			break;
 		case 8:
-			lapic_xapic_read(l, offset, now, &value);
+			lapic_xapic_access(l, offset, false, &value, now, &effect);
 			lapic_msr_read(l, MSR(offset), now, &data);
 			break;
 		case 9:
@@ -1693,7 +1691,7 @@ static void random_guest(struct kunit *test)
 			break;
 		case 14:
 			if (r >> 8 & 3)
-				lapic_xapic_write(l, APIC_SPIV, 0x1ff, now, &effect);
+				wr_at(l, APIC_SPIV, 0x1ff, now);
 			else
 				lapic_set_base(l, BASE | modes[(r >> 12) % 6],
 					       r & BIT(10), true, TEST_BITS, &effect);

@@ -138,15 +138,10 @@ void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu)
  */
 void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *effect)
 {
-	struct lapic_message message;
-
 	if (effect->timer_changed)
 		mvm_vcpu_update_timer(vcpu);
-	if (!effect->ipi)
-		return;
-	lapic_decode_icr(effect->icr, &message);
 	/* INIT, SIPI, SMI: user space starts and stops processors. */
-	if (mvm_vm_deliver(vcpu->vm, vcpu, &message) == -EOPNOTSUPP)
+	if (effect->ipi && mvm_vm_deliver(vcpu->vm, vcpu, &effect->message) == -EOPNOTSUPP)
 		vcpu->pending_ipi = effect->icr;
 }
 

@@ -101,19 +101,15 @@ static int lapic_set(struct mvm_vcpu *vcpu, void *args)
 static int lapic_access(struct mvm_vcpu *vcpu, void *data)
 {
 	struct mvm_lapic_access *args = data;
-	struct lapic_effect effect = { 0 };
-	u64 now = mvm_vcpu_tsc(vcpu);
+	struct lapic_effect effect;
 
 	if (args->offset & 15 || args->offset >= 4096)
 		return -EINVAL;
 	if (lapic_mode(&vcpu->lapic) != LAPIC_XAPIC)
 		return -ENXIO;
-	if (args->flags & MVM_LAPIC_WRITE) {
-		lapic_xapic_write(&vcpu->lapic, args->offset, args->value, now, &effect);
-		mvm_vcpu_lapic_effect(vcpu, &effect);
-	} else {
-		lapic_xapic_read(&vcpu->lapic, args->offset, now, &args->value);
-	}
+	lapic_xapic_access(&vcpu->lapic, args->offset, args->flags & MVM_LAPIC_WRITE, &args->value,
+			   mvm_vcpu_tsc(vcpu), &effect);
+	mvm_vcpu_lapic_effect(vcpu, &effect);
 	return 0;
 }
 
