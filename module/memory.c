@@ -486,8 +486,9 @@ static int slot_add(struct mvm_vm *vm, struct mvm_mem_slot *slot, const struct m
 	slot->vm = vm;
 	error = mmu_interval_notifier_insert(&slot->notifier, vm->mm, args->user_addr, args->length,
 					     &slot_notifier_ops);
+	/* a signal came first: only the first of an address space can be refused */
 	if (error)
-		return error;
+		return error == -EINTR ? -ERESTARTNOINTR : error;
 	/* nothing is mapped there yet: no flush (SDM 3C 29.4.2) */
 	spin_lock(&memory->lock);
 	slot->gpa = args->gpa;
