@@ -469,10 +469,6 @@ static void send_ipi(struct mvm_lapic_state *l, struct lapic_effect *effect)
 	    (message.mode != LAPIC_FIXED &&
 	     (message.shorthand == LAPIC_TO_SELF || message.shorthand == LAPIC_TO_ALL)))
 		return;
-	if (message.shorthand == LAPIC_TO_SELF) {
-		lapic_accept(l, message.vector, false);
-		return;
-	}
 	if (lapic_mode(l) == LAPIC_XAPIC && message.dest == 0xff)
 		message.dest = LAPIC_BROADCAST;
 	effect->ipi = true;

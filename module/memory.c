@@ -55,7 +55,7 @@ static void zap_and_unlock(struct mvm_vm *vm, u64 gpa, u64 length) __releases(&v
 {
 	struct mvm_memory *memory = &vm->memory;
 	LIST_HEAD(unlinked);
-	bool zapped, wait;
+	bool zapped;
 
 	lockdep_assert_held(&memory->lock);
 	zapped = ept_unmap(&memory->ept, gpa, length, &unlinked);
@@ -63,12 +63,11 @@ static void zap_and_unlock(struct mvm_vm *vm, u64 gpa, u64 length) __releases(&v
 		WRITE_ONCE(memory->generation, memory->generation + 1);
 		atomic_inc(&memory->closing);
 	}
-	wait = atomic_read_acquire(&memory->closing);
 	/* faults try again and again until @closing is 0: do not let them wait */
 	preempt_disable();
 	spin_unlock(&memory->lock);
 	/* its barrier pairs with the opener's: see mvm_memory_needs_invept() */
-	if (wait)
+	if (atomic_read_acquire(&memory->closing))
 		mvm_vm_close_windows(vm);
 	if (zapped) {
 		/* pairs with atomic_read_acquire(): windows first, then the count */
