@@ -6,9 +6,7 @@
  * exits.c calls it for intercepted MOVs, state.c and vmcs.c to set registers,
  * run.c outside the window.
  */
-#include <asm/vmx.h>
 #include "cr.h"
-#include "state.h"
 #include "vcpu.h"
 #include "vm.h"
 #include "vmx_ops.h"

@@ -22,7 +22,6 @@
 #define MVM_CR_H
 
 #include <linux/bits.h>
-#include <linux/types.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include "cpuid.h"

@@ -4,7 +4,6 @@
  * assembly, from which Kbuild makes entry_offsets.h; never linked.
  */
 #include <linux/kbuild.h>
-#include <linux/mini_vm.h>
 #include <asm/vmx.h>
 #include "vcpu.h"
 

@@ -7,16 +7,11 @@
  * into the run page.  A reason without a handler goes to user space as it is.
  */
 #include <linux/kernel.h>
-#include <linux/nospec.h>
 #include <asm/mce.h>
-#include <asm/processor-flags.h>
 #include "inject.h"
-#include "run.h"
-#include "state.h"
 #include "trace.h"
 #include "vm.h"
 #include "vmx_ops.h"
-#include "window.h"
 
 /*
  * A guest register, by the low four bits of @n; the page is shared, so each

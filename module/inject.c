@@ -7,10 +7,8 @@
  * Called by window.c before an entry and by exit handlers.
  */
 #include <linux/bitops.h>
-#include <asm/processor-flags.h>
 #include "inject.h"
 #include "trace.h"
-#include "vcpu.h"
 #include "vmx_ops.h"
 
 static void write_event(struct mvm_vcpu *vcpu, struct mvm_event event)

@@ -6,13 +6,10 @@
 #ifndef MVM_INJECT_H
 #define MVM_INJECT_H
 
-#include <linux/bits.h>
-#include <linux/types.h>
 #include <asm/trapnr.h>
 #include <asm/vmx.h>
 #include <uapi/asm/debugreg.h>
-#include "exits.h"
-#include "lapic.h"
+#include "vcpu.h"
 
 struct mvm_vcpu;
 

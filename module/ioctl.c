@@ -7,7 +7,6 @@
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/uaccess.h>
-#include <linux/mini_vm.h>
 #include "ioctl.h"
 #include "vcpu.h"
 

@@ -9,15 +9,10 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
-#include <linux/mini_vm.h>
-#include "caps.h"
-#include "cpuid.h"
 #include "ioctl.h"
 #include "mitigations.h"
-#include "state.h"
 #include "vcpu.h"
 #include "vm.h"
-#include "window.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"

@@ -6,11 +6,7 @@
  * exits.c calls it for the guest's accesses, state.c for user space's.
  */
 #include <asm/cpufeatures.h>
-#include <asm/msr-index.h>
-#include <asm/processor-flags.h>
 #include "msr.h"
-#include "run.h"
-#include "state.h"
 #include "vcpu.h"
 #include "vm.h"
 #include "vmx_ops.h"

@@ -7,18 +7,12 @@
 #include <linux/kthread.h>
 #include <linux/math64.h>
 #include <linux/poll.h>
-#include <linux/sched.h>
 #include <linux/sched/signal.h>
-#include <asm/processor-flags.h>
 #include <asm/tsc.h>
-#include <asm/vmx.h>
-#include "caps.h"
 #include "inject.h"
-#include "run.h"
 #include "trace.h"
 #include "vm.h"
 #include "vmx_ops.h"
-#include "window.h"
 
 /* ---- what others ask ---- */
 

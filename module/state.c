@@ -11,11 +11,7 @@
 #include <linux/uaccess.h>
 #include <asm/fpu/types.h>
 #include "inject.h"
-#include "run.h"
-#include "state.h"
-#include "vcpu.h"
 #include "vmx_ops.h"
-#include "window.h"
 
 /* ------------------------------------------------------------------------
  * System registers

@@ -15,14 +15,10 @@
 #include <linux/uaccess.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
-#include "caps.h"
 #include "inject.h"
 #include "ioctl.h"
-#include "run.h"
-#include "state.h"
 #include "vcpu.h"
 #include "vm.h"
-#include "vmcs.h"
 
 static_assert(sizeof(struct mvm_run) <= PAGE_SIZE);
 

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vcpu.h - the vCPU object.
+ * vcpu.h - the vCPU object, and what the files that share it do with one.
  */
 #ifndef MVM_VCPU_H
 #define MVM_VCPU_H
 
 #include <linux/hrtimer.h>
-#include <linux/mutex.h>
 #include <linux/sched.h>
-#include <linux/wait.h>
-#include <linux/mini_vm.h>
 #include "caps.h"
-#include "cpuid.h"
 #include "cr.h"
-#include "exits.h"
 #include "lapic.h"
 #include "memory.h"
 #include "msr.h"
@@ -44,6 +39,21 @@ enum mvm_vcpu_mode {
 	MVM_OUTSIDE,
 	MVM_IN_WINDOW,
 };
+
+/* What the run loop does after an exit, or another step in the window. */
+enum exit_result {
+	EXIT_RESUME,	/* enter again, nothing to inject has changed */
+	EXIT_INJECT,	/* look for events to inject, then enter */
+	EXIT_CLOSE,	/* close the window; the thread goes on outside */
+	EXIT_NMI,	/* likewise, and deliver the NMI to the host, IRQs still off */
+	EXIT_MACHINE_CHECK, /* likewise the machine check */
+	EXIT_FAULT,	/* close the window; the thread serves the EPT violation */
+	EXIT_USER,	/* close the window; the run page holds an exit */
+};
+
+/* What an exit tells user space beyond the registers: mvm_exit_user(). */
+#define WITH_INSN	BIT(0)	/* where the instruction ends */
+#define WITH_SREGS	BIT(1)
 
 /*
  * An event to inject at the next entry, in the VMX interruption-information
@@ -141,9 +151,76 @@ static inline u32 mvm_xsave_size(void)
 	return mvm_cpuid_xsave_size(&mvm_supported_cpuid, mvm_caps.xcr0_mask);
 }
 
+/* vcpu.c: its life */
 long mvm_vcpu_create(void *vm, void *args);
 void mvm_vcpu_free(struct mvm_vcpu *vcpu);
 long mvm_vcpu_when_stopped(struct mvm_vcpu *vcpu,
 			   int (*handler)(struct mvm_vcpu *vcpu, void *args), void *args);
+
+/* run.c: its thread; the first three in any context, the rest by the runner */
+void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request);
+void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector, bool level);
+void mvm_vcpu_stop(struct mvm_vcpu *vcpu);
+int mvm_run_thread(void *vcpu);
+int mvm_run_start(struct mvm_vcpu *vcpu);
+void mvm_run_ended(struct mvm_vcpu *vcpu);
+void mvm_run_timer_init(struct mvm_vcpu *vcpu);
+enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu);
+u64 mvm_vcpu_tsc(const struct mvm_vcpu *vcpu);
+s64 mvm_vcpu_tsc_offset(const struct mvm_vcpu *vcpu);
+void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu);
+void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu);
+void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *effect);
+
+/*
+ * window.c: the stretch with IRQs off in which this CPU is in VMX operation with
+ * the vCPU's VMCS current.  Outside a window the CPU is as if mini-vm were not
+ * there.
+ */
+int mvm_windows_init(void);
+void mvm_windows_exit(void);
+enum exit_result mvm_window_run(struct mvm_vcpu *vcpu);
+int mvm_window_access(struct mvm_vcpu *vcpu,
+		      void (*fn)(struct mvm_vcpu *vcpu, void *arg), void *arg);
+void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0);
+void mvm_vmx_exit(void);	/* entry.S: where a VM exit arrives */
+
+/* vmcs.c: what is written into a VMCS once */
+int mvm_vmcs_create(struct mvm_vcpu *vcpu);
+void mvm_vmcs_free(struct mvm_vcpu *vcpu);
+
+/* exits.c: in the window, but for the last two: closed, IRQs off */
+enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu);
+enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed);
+enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with);
+enum exit_result mvm_exit_ipi(struct mvm_vcpu *vcpu);
+void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg);
+void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip);
+enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu);
+void mvm_after_window(struct mvm_vcpu *vcpu, enum exit_result result);
+
+/*
+ * state.c: handlers of the vCPU ioctl table.  @args is the kernel copy of the
+ * struct (its size and flags were checked), copied back when the row says so.
+ * Called under vcpu->lock with the vCPU stopped, in the owner's process.
+ */
+int mvm_ioctl_get_sregs(struct mvm_vcpu *vcpu, void *args);
+int mvm_ioctl_set_sregs(struct mvm_vcpu *vcpu, void *args);
+int mvm_ioctl_get_msrs(struct mvm_vcpu *vcpu, void *args);
+int mvm_ioctl_set_msrs(struct mvm_vcpu *vcpu, void *args);
+int mvm_ioctl_get_xsave(struct mvm_vcpu *vcpu, void *args);
+int mvm_ioctl_set_xsave(struct mvm_vcpu *vcpu, void *args);
+int mvm_ioctl_get_cpuid(struct mvm_vcpu *vcpu, void *args);
+int mvm_ioctl_set_cpuid(struct mvm_vcpu *vcpu, void *args);
+int mvm_ioctl_get_events(struct mvm_vcpu *vcpu, void *args);
+int mvm_ioctl_set_events(struct mvm_vcpu *vcpu, void *args);
+/* MVM_GET_SUPPORTED_CPUID of the device. */
+long mvm_ioctl_get_supported_cpuid(void *device, void *args);
+/* In a window: everything of struct mvm_sregs but its size and flags, which become 0. */
+void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, void *sregs);
+/* IA32_APIC_BASE, by the guest or by user space. */
+int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host);
+/* In a window: CPUID follows CR4.OSXSAVE, XCR0 and IA32_APIC_BASE. */
+void mvm_state_refresh_cpuid(struct mvm_vcpu *vcpu);
 
 #endif /* MVM_VCPU_H */

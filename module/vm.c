@@ -17,7 +17,6 @@
 #include <linux/syscore_ops.h>
 #include <asm/tsc.h>
 #include "ioctl.h"
-#include "run.h"
 #include "vcpu.h"
 #include "vm.h"
 

@@ -7,8 +7,6 @@
 
 #include <linux/kref.h>
 #include <linux/mm_types.h>
-#include <linux/mutex.h>
-#include <linux/mini_vm.h>
 #include "memory.h"
 
 #define MVM_MAX_VMS	64

@@ -8,17 +8,9 @@
 #include <linux/gfp.h>
 #include <asm/desc.h>
 #include <asm/msr.h>
-#include <asm/vmx.h>
-#include "caps.h"
-#include "cr.h"
 #include "inject.h"
-#include "msr.h"
-#include "run.h"
-#include "vcpu.h"
 #include "vm.h"
-#include "vmcs.h"
 #include "vmx_ops.h"
-#include "window.h"
 
 /* Longest stretch of guest code without an exit, where the CPU can bound it. */
 #define BACKSTOP_MS	10

@@ -12,8 +12,6 @@
  */
 #include <linux/hardirq.h>
 #include <linux/kdebug.h>
-#include <linux/percpu.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <asm/desc.h>
 #include <asm/debugreg.h>
@@ -23,15 +21,11 @@
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
-#include "caps.h"
-#include "exits.h"
 #include "inject.h"
 #include "mitigations.h"
 #include "trace.h"
-#include "vcpu.h"
 #include "vm.h"
 #include "vmx_ops.h"
-#include "window.h"
 
 #define VMCS_NONE	(~0ULL)
 
