@@ -34,11 +34,10 @@ static long get_info(void *object, void *args)
 		.max_gpa = mvm_memory_max_gpa(),
 		.tsc_khz = mvm_caps.tsc_khz,
 		.apic_timer_khz = mvm_caps_timer_hz(&mvm_caps) / 1000,
-		.capabilities =
-			(mvm_caps.ept_2m ? MVM_CAP_EPT_2M : 0) |
-			(vmx_in_use ? MVM_CAP_BORROW : 0) |
-			(mvm_caps.preemption_timer ? MVM_CAP_PREEMPTION_TIMER : 0) |
-			MVM_CAP_TSC_DEADLINE,
+		.capabilities = (mvm_caps.ept_2m ? MVM_CAP_EPT_2M : 0) |
+				(vmx_in_use ? MVM_CAP_BORROW : 0) |
+				(mvm_caps.preemption_timer ? MVM_CAP_PREEMPTION_TIMER : 0) |
+				MVM_CAP_TSC_DEADLINE,
 	};
 	return 0;
 }
@@ -77,20 +76,15 @@ static struct dentry *debug_dir;
 
 DEFINE_SHOW_ATTRIBUTE(mvm_mitigations);
 
-static int controls_show(struct seq_file *file, void *unused)
-{
-	seq_printf(file, "pin 0x%08x\nprimary 0x%08x\nsecondary 0x%08x\n",
-		   mvm_caps.pin, mvm_caps.proc, mvm_caps.proc2);
-	seq_printf(file, "exit 0x%08x\nentry 0x%08x\n", mvm_caps.exit, mvm_caps.entry);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(controls);
-
 static void debugfs_init(void)
 {
 	debug_dir = debugfs_create_dir("mini-vm", NULL);
 	debugfs_create_file("mitigations", 0400, debug_dir, NULL, &mvm_mitigations_fops);
-	debugfs_create_file("controls", 0400, debug_dir, NULL, &controls_fops);
+	debugfs_create_x32("pin_controls", 0400, debug_dir, &mvm_caps.pin);
+	debugfs_create_x32("proc_controls", 0400, debug_dir, &mvm_caps.proc);
+	debugfs_create_x32("proc2_controls", 0400, debug_dir, &mvm_caps.proc2);
+	debugfs_create_x32("exit_controls", 0400, debug_dir, &mvm_caps.exit);
+	debugfs_create_x32("entry_controls", 0400, debug_dir, &mvm_caps.entry);
 }
 
 /*

@@ -86,8 +86,7 @@ u64 mvm_vcpu_tsc(const struct mvm_vcpu *vcpu)
 
 static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 {
-	mvm_vcpu_request(container_of(timer, struct mvm_vcpu, apic_timer),
-			 MVM_REQ_TIMER);
+	mvm_vcpu_request(container_of(timer, struct mvm_vcpu, apic_timer), MVM_REQ_TIMER);
 	return HRTIMER_NORESTART;
 }
 
@@ -97,8 +96,7 @@ static enum hrtimer_restart timer_fired(struct hrtimer *timer)
  */
 void mvm_run_timer_init(struct mvm_vcpu *vcpu)
 {
-	mvm_hrtimer_setup(&vcpu->apic_timer, timer_fired, CLOCK_MONOTONIC,
-			  HRTIMER_MODE_ABS_HARD);
+	mvm_hrtimer_setup(&vcpu->apic_timer, timer_fired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
 }
 
 /**
@@ -120,8 +118,7 @@ void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu)
 	/* A year is as good as never, and cannot overflow. */
 	ticks = min_t(u64, ticks, (u64)mvm_caps.tsc_khz * 1000 * 3600 * 24 * 365);
 	hrtimer_start(&vcpu->apic_timer,
-		      ktime_add_ns(ktime_get(),
-				   mul_u64_u32_div(ticks, 1000000, mvm_caps.tsc_khz)),
+		      ktime_add_ns(ktime_get(), mul_u64_u32_div(ticks, 1000000, mvm_caps.tsc_khz)),
 		      HRTIMER_MODE_ABS_HARD);
 }
 
@@ -145,8 +142,7 @@ void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *eff
 static bool by_instruction(u32 exit)
 {
 	return exit == MVM_EXIT_IO || exit == MVM_EXIT_MMIO || exit == MVM_EXIT_MSR ||
-	       exit == MVM_EXIT_HLT || exit == MVM_EXIT_VMCALL ||
-	       exit == MVM_EXIT_TASK_SWITCH;
+	       exit == MVM_EXIT_HLT || exit == MVM_EXIT_VMCALL || exit == MVM_EXIT_TASK_SWITCH;
 }
 
 /* IN: the low bytes of RAX; a 4-byte IN clears the upper half (SDM 1 3.4.1.1). */
@@ -184,7 +180,7 @@ static int complete_exit(struct mvm_vcpu *vcpu)
 }
 
 /* RFLAGS bits that exist, without VM86's virtual ones' checks: entry does them. */
-#define RFLAGS_VALID	0x003f7fd5ULL
+#define RFLAGS_VALID 0x003f7fd5ULL
 
 /*
  * Copy and check the answer in the run page, which user space may change under
@@ -307,10 +303,10 @@ void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
 		for (i = 0; i < ARRAY_SIZE(irr); i++)
 			irr[i] = xchg(&vcpu->pending_irr[i], 0);
 		lapic_merge_irr(&vcpu->lapic, irr);
-		for_each_set_bit(vector, vcpu->pending_level, 256)
-			if (test_bit(vector, irr) &&
-			    test_and_clear_bit(vector, vcpu->pending_level))
-				lapic_accept(&vcpu->lapic, vector, true);
+		for_each_set_bit(vector, vcpu->pending_level,
+				 256) if (test_bit(vector, irr) &&
+					  test_and_clear_bit(vector, vcpu->pending_level))
+			lapic_accept(&vcpu->lapic, vector, true);
 	}
 	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests))
 		vcpu->nmi_pending |= lapic_pin_is(&vcpu->lapic, APIC_LVT1, APIC_DM_NMI);
@@ -430,7 +426,7 @@ int mvm_run_thread(void *data)
 	struct mvm_vcpu *vcpu = data;
 	bool frozen;
 
-	allow_signal(SIGKILL);		/* mvm_vcpu_stop() */
+	allow_signal(SIGKILL); /* mvm_vcpu_stop() */
 	set_freezable();
 	while (!kthread_freezable_should_stop(&frozen)) {
 		if (frozen)

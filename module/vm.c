@@ -34,7 +34,7 @@ static void free_vm(struct kref *refs)
 
 	/* First: the mmu notifier's callbacks look at the vCPUs. */
 	mvm_memory_destroy(vm);
-	mvm_for_each_vcpu(vm, i, vcpu)
+	mvm_for_each_vcpu (vm, i, vcpu)
 		mvm_vcpu_free(vcpu);
 	ida_free(&vm_indexes, vm->index);
 	kfree(vm);
@@ -69,12 +69,12 @@ void mvm_vm_close_windows(struct mvm_vm *vm)
 
 	smp_mb();
 	preempt_disable();
-	mvm_for_each_vcpu(vm, i, vcpu) {
+	mvm_for_each_vcpu (vm, i, vcpu) {
 		if (smp_load_acquire(&vcpu->mode) != MVM_IN_WINDOW)
 			continue;
 		/* Our own CPU has none: IRQs are on here. */
-		smp_call_function_many(cpumask_of(READ_ONCE(vcpu->window_cpu)),
-				       nothing, NULL, true);
+		smp_call_function_many(cpumask_of(READ_ONCE(vcpu->window_cpu)), nothing, NULL,
+				       true);
 	}
 	preempt_enable();
 }
@@ -95,9 +95,9 @@ void mvm_vm_owner_gone(struct mvm_vm *vm)
 	/* Pairs with mutex in mvm_vcpu_create(): it sees @dead, or we see it. */
 	mutex_lock(&vm->lock);
 	mutex_unlock(&vm->lock);
-	mvm_for_each_vcpu(vm, i, vcpu)
+	mvm_for_each_vcpu (vm, i, vcpu)
 		mvm_vcpu_stop(vcpu);
-	mvm_for_each_vcpu(vm, i, vcpu) {
+	mvm_for_each_vcpu (vm, i, vcpu) {
 		wait_event(vcpu->wait, READ_ONCE(vcpu->state) != VCPU_RUNNING);
 		/* Others may hold a descriptor and poll it. */
 		wake_up_poll(&vcpu->wait, EPOLLHUP);
@@ -129,8 +129,7 @@ static bool names(const struct lapic_message *message, const struct mvm_vcpu *vc
  * Returns 0, -ENOENT (nobody matches) or -EOPNOTSUPP (INIT, SIPI, SMI: not done
  * here).
  */
-int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source,
-		   const struct lapic_message *message)
+int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source, const struct lapic_message *message)
 {
 	struct mvm_vcpu *vcpu;
 	bool found = false;
@@ -139,7 +138,7 @@ int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source,
 	if (message->mode != LAPIC_FIXED && message->mode != LAPIC_LOWEST &&
 	    message->mode != LAPIC_NMI)
 		return -EOPNOTSUPP;
-	mvm_for_each_vcpu(vm, i, vcpu) {
+	mvm_for_each_vcpu (vm, i, vcpu) {
 		if (!names(message, vcpu, source))
 			continue;
 		found = true;
