@@ -18,14 +18,15 @@ static_assert(sizeof(struct mvm_lapic) <= MVM_IOCTL_MAX_SIZE);
  * @ops: the table
  * @count: its rows
  * @object: for the handler
+ * @owner: the only address space that may ask, or NULL
  * @command: from user space
  * @arg: from user space: address of a struct that starts with its size
  *
- * Returns what the handler returns; ENOTTY, EFAULT, EINVAL (size, flags), E2BIG
+ * Returns what the handler returns; EPERM, ENOTTY, EFAULT, EINVAL (size, flags), E2BIG
  * or EBUSY (a vCPU that has to be stopped is not) before it is called.
  */
 long mvm_ioctl(const struct mvm_ioctl_op *ops, unsigned int count, void *object,
-	       unsigned int command, unsigned long arg)
+	       const struct mm_struct *owner, unsigned int command, unsigned long arg)
 {
 	struct {
 		u32 size, flags;
@@ -36,6 +37,8 @@ long mvm_ioctl(const struct mvm_ioctl_op *ops, unsigned int count, void *object,
 	u32 size;
 	long ret;
 
+	if (owner && current->mm != owner)
+		return -EPERM;
 	while (op->command != command)
 		if (++op == ops + count)
 			return -ENOTTY;

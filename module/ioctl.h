@@ -38,6 +38,6 @@ struct mvm_ioctl_op {
 	{ .command = command_, .size = sizeof(type), __VA_ARGS__ }
 
 long mvm_ioctl(const struct mvm_ioctl_op *ops, unsigned int count, void *object,
-	       unsigned int command, unsigned long arg);
+	       const struct mm_struct *owner, unsigned int command, unsigned long arg);
 
 #endif /* MVM_IOCTL_H */

@@ -52,14 +52,13 @@ static const struct mvm_ioctl_op device_ioctls[] = {
 
 static long device_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
-	return mvm_ioctl(device_ioctls, ARRAY_SIZE(device_ioctls), NULL, command, arg);
+	return mvm_ioctl(device_ioctls, ARRAY_SIZE(device_ioctls), NULL, NULL, command, arg);
 }
 
 static const struct file_operations device_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = device_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.llseek = noop_llseek,
 };
 
 /* 0600: a udev rule of the administrator opens it to a group. */

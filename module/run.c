@@ -84,19 +84,14 @@ u64 mvm_vcpu_tsc(const struct mvm_vcpu *vcpu)
 	return rdtsc() + mvm_vcpu_tsc_offset(vcpu);
 }
 
-static enum hrtimer_restart timer_fired(struct hrtimer *timer)
+/**
+ * mvm_run_timer_fired() - vcpu->apic_timer fires
+ * @timer: of a vCPU; hard interrupt context
+ */
+enum hrtimer_restart mvm_run_timer_fired(struct hrtimer *timer)
 {
 	mvm_vcpu_request(container_of(timer, struct mvm_vcpu, apic_timer), MVM_REQ_TIMER);
 	return HRTIMER_NORESTART;
-}
-
-/**
- * mvm_run_timer_init() - prepare the APIC timer of a new vCPU
- * @vcpu: vCPU
- */
-void mvm_run_timer_init(struct mvm_vcpu *vcpu)
-{
-	mvm_hrtimer_setup(&vcpu->apic_timer, timer_fired, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
 }
 
 /**
@@ -145,25 +140,18 @@ static bool by_instruction(u32 exit)
 	       exit == MVM_EXIT_HLT || exit == MVM_EXIT_VMCALL || exit == MVM_EXIT_TASK_SWITCH;
 }
 
-/* IN: the low bytes of RAX; a 4-byte IN clears the upper half (SDM 1 3.4.1.1). */
-static void complete_in(struct mvm_vcpu *vcpu)
-{
-	u32 data = READ_ONCE(vcpu->run->io.data);
-	u64 *rax = &vcpu->run->gpr[MVM_RAX];
-
-	if (vcpu->io.bytes == 4)
-		*rax = data;
-	else
-		memcpy(rax, &data, vcpu->io.bytes);
-}
-
 static int complete_exit(struct mvm_vcpu *vcpu)
 {
 	struct mvm_run *run = vcpu->run;
 
 	if (vcpu->answering == MVM_EXIT_IO &&
 	    (vcpu->io.flags & (MVM_IO_IN | MVM_IO_STRING)) == MVM_IO_IN) {
-		complete_in(vcpu);
+		u32 data = READ_ONCE(run->io.data);
+
+		/* The low bytes of RAX; 4 bytes clear its upper half (SDM 1 3.4.1.1). */
+		if (vcpu->io.bytes == 4)
+			run->gpr[MVM_RAX] = 0;
+		memcpy(&run->gpr[MVM_RAX], &data, vcpu->io.bytes);
 	} else if (vcpu->answering == MVM_EXIT_MSR && vcpu->exit_reason == EXIT_REASON_MSR_READ) {
 		u64 data = READ_ONCE(run->msr.data);
 
@@ -180,7 +168,7 @@ static int complete_exit(struct mvm_vcpu *vcpu)
 }
 
 /* RFLAGS bits that exist, without VM86's virtual ones' checks: entry does them. */
-#define RFLAGS_VALID 0x003f7fd5ULL
+#define RFLAGS_VALID	0x003f7fd5ULL
 
 /*
  * Copy and check the answer in the run page, which user space may change under
@@ -303,10 +291,10 @@ void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
 		for (i = 0; i < ARRAY_SIZE(irr); i++)
 			irr[i] = xchg(&vcpu->pending_irr[i], 0);
 		lapic_merge_irr(&vcpu->lapic, irr);
-		for_each_set_bit(vector, vcpu->pending_level,
-				 256) if (test_bit(vector, irr) &&
-					  test_and_clear_bit(vector, vcpu->pending_level))
-			lapic_accept(&vcpu->lapic, vector, true);
+		for_each_set_bit(vector, vcpu->pending_level, 256)
+			if (test_bit(vector, irr) &&
+			    test_and_clear_bit(vector, vcpu->pending_level))
+				lapic_accept(&vcpu->lapic, vector, true);
 	}
 	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests))
 		vcpu->nmi_pending |= lapic_pin_is(&vcpu->lapic, APIC_LVT1, APIC_DM_NMI);
@@ -325,11 +313,8 @@ static bool attend(struct mvm_vcpu *vcpu)
 		vcpu->forced_exit = MVM_EXIT_INTR;
 	if (likely(!READ_ONCE(vcpu->requests)))
 		return true;
-
-	if (test_bit(MVM_REQ_STOP, &vcpu->requests))
-		return false;
 	mvm_vcpu_take_posted(vcpu);
-	return true;
+	return !test_bit(MVM_REQ_STOP, &vcpu->requests);
 }
 
 /* Sleep until somebody makes a request. */
@@ -363,21 +348,15 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	return true;
 }
 
-/* The hrtimer slept while the host did, the TSC perhaps not: look again. */
-static void thawed(struct mvm_vcpu *vcpu)
-{
-	set_bit(MVM_REQ_TIMER, &vcpu->requests);
-}
-
 /* From MVM_RUN to the next exit to user space. */
 static void run(struct mvm_vcpu *vcpu)
 {
 	enum exit_result result;
 
 	while (attend(vcpu)) {
-		/* The host suspends. */
+		/* The host suspends; its hrtimers sleep then, the TSC perhaps not. */
 		if (try_to_freeze()) {
-			thawed(vcpu);
+			set_bit(MVM_REQ_TIMER, &vcpu->requests);
 			continue;
 		}
 		/* Nothing to run: HLT, and nothing that ends it. */
@@ -426,11 +405,11 @@ int mvm_run_thread(void *data)
 	struct mvm_vcpu *vcpu = data;
 	bool frozen;
 
-	allow_signal(SIGKILL); /* mvm_vcpu_stop() */
+	allow_signal(SIGKILL);	/* mvm_vcpu_stop() */
 	set_freezable();
 	while (!kthread_freezable_should_stop(&frozen)) {
 		if (frozen)
-			thawed(vcpu);
+			set_bit(MVM_REQ_TIMER, &vcpu->requests);
 		set_current_state(TASK_IDLE);
 		if (READ_ONCE(vcpu->state) != VCPU_RUNNING && !kthread_should_stop())
 			schedule();

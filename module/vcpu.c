@@ -212,9 +212,7 @@ static long vcpu_ioctl(struct file *file, unsigned int command, unsigned long ar
 {
 	struct mvm_vcpu *vcpu = file->private_data;
 
-	if (current->mm != vcpu->vm->mm)
-		return -EPERM;
-	return mvm_ioctl(vcpu_ioctls, ARRAY_SIZE(vcpu_ioctls), vcpu, command, arg);
+	return mvm_ioctl(vcpu_ioctls, ARRAY_SIZE(vcpu_ioctls), vcpu, vcpu->vm->mm, command, arg);
 }
 
 /* ---- the descriptor ---- */
@@ -263,7 +261,6 @@ static const struct file_operations vcpu_fops = {
 	.mmap = vcpu_mmap,
 	.poll = vcpu_poll,
 	.release = vcpu_release,
-	.llseek = noop_llseek,
 };
 
 /* ---- creation ---- */
@@ -318,7 +315,8 @@ static struct mvm_vcpu *alloc_vcpu(struct mvm_vm *vm, u32 id)
 	vcpu->vpid = 1 + vm->index * MVM_MAX_VCPUS + id;
 	mutex_init(&vcpu->lock);
 	init_waitqueue_head(&vcpu->wait);
-	mvm_run_timer_init(vcpu);
+	mvm_hrtimer_setup(&vcpu->apic_timer, mvm_run_timer_fired, CLOCK_MONOTONIC,
+			  HRTIMER_MODE_ABS_HARD);
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	/* A power of two is aligned to its size: XSAVE wants 64 bytes. */
 	vcpu->xsave = kzalloc(roundup_pow_of_two(mvm_xsave_size()), GFP_KERNEL_ACCOUNT);
@@ -357,11 +355,8 @@ long mvm_vcpu_create(void *object, void *data)
 	id = array_index_nospec(args->id, MVM_MAX_VCPUS);
 
 	mutex_lock(&vm->lock);
-	ret = -EEXIST;
-	if (vm->vcpus[id])
-		goto unlock;
-	ret = -EIO;
-	if (vm->dead)
+	ret = vm->vcpus[id] ? -EEXIST : vm->dead ? -EIO : 0;
+	if (ret)
 		goto unlock;
 	vcpu = alloc_vcpu(vm, id);
 	ret = PTR_ERR_OR_ZERO(vcpu);

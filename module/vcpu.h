@@ -164,7 +164,7 @@ void mvm_vcpu_stop(struct mvm_vcpu *vcpu);
 int mvm_run_thread(void *vcpu);
 int mvm_run_start(struct mvm_vcpu *vcpu);
 void mvm_run_ended(struct mvm_vcpu *vcpu);
-void mvm_run_timer_init(struct mvm_vcpu *vcpu);
+enum hrtimer_restart mvm_run_timer_fired(struct hrtimer *timer);
 enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu);
 u64 mvm_vcpu_tsc(const struct mvm_vcpu *vcpu);
 s64 mvm_vcpu_tsc_offset(const struct mvm_vcpu *vcpu);

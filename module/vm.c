@@ -34,7 +34,7 @@ static void free_vm(struct kref *refs)
 
 	/* First: the mmu notifier's callbacks look at the vCPUs. */
 	mvm_memory_destroy(vm);
-	mvm_for_each_vcpu (vm, i, vcpu)
+	mvm_for_each_vcpu(vm, i, vcpu)
 		mvm_vcpu_free(vcpu);
 	ida_free(&vm_indexes, vm->index);
 	kfree(vm);
@@ -69,7 +69,7 @@ void mvm_vm_close_windows(struct mvm_vm *vm)
 
 	smp_mb();
 	preempt_disable();
-	mvm_for_each_vcpu (vm, i, vcpu) {
+	mvm_for_each_vcpu(vm, i, vcpu) {
 		if (smp_load_acquire(&vcpu->mode) != MVM_IN_WINDOW)
 			continue;
 		/* Our own CPU has none: IRQs are on here. */
@@ -95,9 +95,9 @@ void mvm_vm_owner_gone(struct mvm_vm *vm)
 	/* Pairs with mutex in mvm_vcpu_create(): it sees @dead, or we see it. */
 	mutex_lock(&vm->lock);
 	mutex_unlock(&vm->lock);
-	mvm_for_each_vcpu (vm, i, vcpu)
+	mvm_for_each_vcpu(vm, i, vcpu)
 		mvm_vcpu_stop(vcpu);
-	mvm_for_each_vcpu (vm, i, vcpu) {
+	mvm_for_each_vcpu(vm, i, vcpu) {
 		wait_event(vcpu->wait, READ_ONCE(vcpu->state) != VCPU_RUNNING);
 		/* Others may hold a descriptor and poll it. */
 		wake_up_poll(&vcpu->wait, EPOLLHUP);
@@ -138,7 +138,7 @@ int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source, const struct lapi
 	if (message->mode != LAPIC_FIXED && message->mode != LAPIC_LOWEST &&
 	    message->mode != LAPIC_NMI)
 		return -EOPNOTSUPP;
-	mvm_for_each_vcpu (vm, i, vcpu) {
+	mvm_for_each_vcpu(vm, i, vcpu) {
 		if (!names(message, vcpu, source))
 			continue;
 		found = true;
@@ -203,9 +203,7 @@ static long vm_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
 	struct mvm_vm *vm = file->private_data;
 
-	if (current->mm != vm->mm)
-		return -EPERM;
-	return mvm_ioctl(vm_ioctls, ARRAY_SIZE(vm_ioctls), vm, command, arg);
+	return mvm_ioctl(vm_ioctls, ARRAY_SIZE(vm_ioctls), vm, vm->mm, command, arg);
 }
 
 static int vm_release(struct inode *inode, struct file *file)
@@ -219,7 +217,6 @@ static const struct file_operations vm_fops = {
 	.unlocked_ioctl = vm_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.release = vm_release,
-	.llseek = noop_llseek,
 };
 
 /* A name is for ps, traces and messages: nothing in it may confuse them. */
