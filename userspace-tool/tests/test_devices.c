@@ -51,6 +51,13 @@ static void test_debug_exit(void)
 	is(fake.exit_status, 85, "of 42 status 85");
 	out(0xf4, 0xff);
 	is(fake.exit_status, 255, "of 255 status 255");
+	bus_write(&fake.ports, 0xf4, 4, 0x10);
+	is(fake.exit_status, 33, "32 bits at once are one write, as with QEMU");
+	bus_write(&fake.ports, 0xf4, 2, 0x0105);
+	is(fake.exit_status, 11, "so are 16, of which eight count");
+	out(0xf7, 2);
+	is(fake.exit_status, 5, "QEMU's four ports are all the same");
+	is(bus_read(&fake.ports, 0xf4, 4), 0, "and read as 0");
 	fake_stop();
 }
 
