@@ -71,6 +71,15 @@ static void test_small(void)
 	bus_write(&fake.ports, 0xcf8, 4, 0x80000000);
 	is(bus_read(&fake.ports, 0xcf8, 4), 0xffffffff, "there is no PCI");
 	is(fake.ports.unclaimed_reads, 0, "by design, not by oversight");
+	bus_write(&fake.ports, 0xcf8, 4, 0x8000ff00);
+	is(fake.resets, 0, "a configuration address is no reset");
+	out(0xcf9, 0x02);
+	is(fake.resets, 0, "the reset control register takes the kind first");
+	is(in(0xcf9), 0x02, "and reads back");
+	out(0xcf9, 0x06);
+	is(fake.resets, 1, "and resets on its rising bit");
+	out(0xcf9, 0x06);
+	is(fake.resets, 1, "only then");
 	fake_stop();
 }
 
