@@ -11,6 +11,8 @@
 #include "../bus.h"
 #include "../types.h"
 
+struct fw_cfg_items;
+struct guest_mem;
 struct pic;
 struct serial;
 struct device_timer;
@@ -27,6 +29,9 @@ enum device_request {
  * @mmio:		guest-physical addresses without memory
  * @ram_low:		bytes of RAM below 4 GiB, counted from GPA 0
  * @ram_high:		bytes of RAM from 4 GiB up
+ * @mem:		guest memory, for DMA
+ * @fw_cfg:		files for fw_cfg; NULL: none
+ * @debugcon_fd:	where the debug console writes to
  * @pic:		set by the PIC when it is created
  * @serial:		set by the first serial port when it is created
  * @now:		monotonic time in ns
@@ -49,6 +54,9 @@ struct device_env {
 	struct bus *mmio;
 	u64 ram_low;
 	u64 ram_high;
+	const struct guest_mem *mem;
+	const struct fw_cfg_items *fw_cfg;
+	int debugcon_fd;
 	struct pic *pic;
 	struct serial *serial;
 
@@ -103,6 +111,8 @@ extern const struct device_type i8042_device;
 extern const struct device_type debug_exit_device;
 extern const struct device_type post_device;
 extern const struct device_type pci_absent_device;
+extern const struct device_type fw_cfg_device;
+extern const struct device_type debugcon_device;
 
 /* ISA interrupt lines of the devices here */
 #define IRQ_TIMER	0

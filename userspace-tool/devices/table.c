@@ -14,6 +14,8 @@ const struct device_type *const device_types[] = {
 	&debug_exit_device,
 	&post_device,
 	&pci_absent_device,
+	&fw_cfg_device,
+	&debugcon_device,
 };
 
 const unsigned int device_type_count = ARRAY_SIZE(device_types);

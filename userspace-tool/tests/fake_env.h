@@ -118,9 +118,9 @@ static void fake_timer_free(struct device_timer *timer)
 		timer->used = false;
 }
 
-/* Make one device in new surroundings. */
+/* New surroundings, to be changed before fake_create(). */
 __attribute__((unused))
-static int fake_start(const struct device_type *type)
+static void fake_prepare(void)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake.exit_status = -1;
@@ -135,6 +135,7 @@ static int fake_start(const struct device_type *type)
 		.wall = fake_wall,
 		.irq = fake_irq,
 		.intr = fake_intr,
+		.debugcon_fd = -1,
 		.request = fake_request,
 		.serial_out = fake_serial_out,
 		.serial_wants = fake_serial_wants,
@@ -142,8 +143,21 @@ static int fake_start(const struct device_type *type)
 		.timer_set = fake_timer_set,
 		.timer_free = fake_timer_free,
 	};
+}
+
+__attribute__((unused))
+static int fake_create(const struct device_type *type)
+{
 	fake.device.type = type;
 	return type->create(&fake.device, &fake.env);
+}
+
+/* Make one device in new surroundings. */
+__attribute__((unused))
+static int fake_start(const struct device_type *type)
+{
+	fake_prepare();
+	return fake_create(type);
 }
 
 __attribute__((unused))

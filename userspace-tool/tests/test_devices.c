@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* test_devices.c - the small devices, and the table of all. */
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include "fake_env.h"
 #include "tap.h"
 
@@ -83,6 +87,43 @@ static void test_small(void)
 	fake_stop();
 }
 
+static void test_debugcon(void)
+{
+	char text[64] = "";
+	int ends[2];
+	ssize_t got;
+
+	fake_prepare();
+	ok(!pipe2(ends, O_NONBLOCK), "a pipe for the debug console");
+	fake.env.debugcon_fd = ends[1];
+	fake_create(&debugcon_device);
+	is(in(0xe9), 0xe9, "the debug console says that it is there");
+	out(0xe9, 'h');
+	out(0xe9, 'i');
+	is(read(ends[0], text, sizeof(text)), (ssize_t)-1, "it collects a line");
+	out(0xe9, '\n');
+	got = read(ends[0], text, sizeof(text));
+	ok(got == 3 && !memcmp(text, "hi\n", 3), "and writes it in one piece");
+	out(0xe9, '?');
+	fake_pass(NSEC_PER_SEC);
+	got = read(ends[0], text, sizeof(text));
+	ok(got == 1 && text[0] == '?', "a line without an end is written after a while");
+	out(0xe9, '!');
+	fake_stop();
+	got = read(ends[0], text, sizeof(text));
+	ok(got == 1 && text[0] == '!', "and at the end");
+	close(ends[0]);
+
+	signal(SIGPIPE, SIG_IGN);
+	fake_prepare();
+	fake.env.debugcon_fd = ends[1];
+	fake_create(&debugcon_device);
+	out(0xe9, '\n');
+	is(fake.exit_status, 6, "output that nobody takes ends the run");
+	fake_stop();
+	close(ends[1]);
+}
+
 static void test_table(void)
 {
 	struct device devices[32];
@@ -110,6 +151,7 @@ int main(void)
 	test_i8042();
 	test_debug_exit();
 	test_small();
+	test_debugcon();
 	test_table();
 	return tap_done();
 }
