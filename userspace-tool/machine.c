@@ -14,6 +14,7 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 
+#include "devices/ioapic.h"
 #include "devices/pic.h"
 #include "devices/serial.h"
 #include "machine.h"
@@ -46,6 +47,20 @@ static u64 env_wall(struct device_env *env)
 static void env_irq(struct device_env *env, unsigned int line, bool level)
 {
 	pic_set_irq(env->pic, line, level);
+	ioapic_set_irq(env->ioapic, line == IRQ_TIMER ? IOAPIC_TIMER_PIN : line, level);
+}
+
+/* A message that the guest made up and that no APIC takes is no fault of ours. */
+static bool env_msi(struct device_env *env, u64 address, u32 data)
+{
+	struct machine *machine = machine_of(env);
+	int error = vm_signal_msi(&machine->vm, address, data);
+
+	if (error && error != -ENOENT && error != -EINVAL) {
+		report_error("the kernel module refused a message: %s", strerror(-error));
+		machine_stop(machine, STATUS_RESOURCE);
+	}
+	return !error;
 }
 
 static void env_intr(struct device_env *env, bool level)
@@ -131,6 +146,7 @@ static int create_devices(struct machine *machine)
 		.wall = env_wall,
 		.irq = env_irq,
 		.intr = env_intr,
+		.msi = env_msi,
 		.request = env_request,
 		.serial_out = env_serial_out,
 		.serial_wants = env_serial_wants,
@@ -164,6 +180,7 @@ static void destroy_devices(struct machine *machine)
 		device->type->destroy(device);
 	}
 	machine->env.pic = NULL;
+	machine->env.ioapic = NULL;
 	machine->env.serial = NULL;
 }
 

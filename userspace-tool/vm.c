@@ -301,6 +301,25 @@ int vm_set_intr(const struct vm *vm, bool level)
 }
 
 /**
+ * vm_signal_msi() - send an interrupt message to the local APICs
+ * @vm: the vCPU may run
+ * @address: message address
+ * @data: message data
+ *
+ * Return: 0 or -errno; -ENOENT: no local APIC matches the destination.
+ */
+int vm_signal_msi(const struct vm *vm, u64 address, u32 data)
+{
+	struct mvm_msi msi = {
+		.size = sizeof(msi),
+		.address = address,
+		.data = data,
+	};
+
+	return ioctl(vm->fd, MVM_SIGNAL_MSI, &msi) ? -errno : 0;
+}
+
+/**
  * vm_lapic_read() - read a register of the local APIC
  * @vm: the vCPU is stopped
  * @offset: from the APIC's base, a multiple of 16

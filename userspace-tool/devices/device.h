@@ -13,6 +13,7 @@
 
 struct fw_cfg_items;
 struct guest_mem;
+struct ioapic;
 struct pic;
 struct serial;
 struct device_timer;
@@ -33,11 +34,13 @@ enum device_request {
  * @fw_cfg:		files for fw_cfg; NULL: none
  * @debugcon_fd:	where the debug console writes to
  * @pic:		set by the PIC when it is created
+ * @ioapic:		set by the I/O APIC when it is created
  * @serial:		set by the first serial port when it is created
  * @now:		monotonic time in ns
  * @wall:		ns since 1970-01-01 00:00 UTC
  * @irq:		drive one of the 16 ISA interrupt lines
  * @intr:		drive the CPU's INTR pin (the PIC's output)
+ * @msi:		send a message to local APICs: was it accepted?
  * @request:		ask for a reset or the end; @status counts for
  *			REQUEST_EXIT
  * @serial_out:		a byte leaves the serial port
@@ -58,12 +61,14 @@ struct device_env {
 	const struct fw_cfg_items *fw_cfg;
 	int debugcon_fd;
 	struct pic *pic;
+	struct ioapic *ioapic;
 	struct serial *serial;
 
 	u64 (*now)(struct device_env *env);
 	u64 (*wall)(struct device_env *env);
 	void (*irq)(struct device_env *env, unsigned int line, bool level);
 	void (*intr)(struct device_env *env, bool level);
+	bool (*msi)(struct device_env *env, u64 address, u32 data);
 	void (*request)(struct device_env *env, enum device_request request,
 			int status);
 	void (*serial_out)(struct device_env *env, u8 byte);
@@ -111,6 +116,7 @@ extern const struct device_type i8042_device;
 extern const struct device_type debug_exit_device;
 extern const struct device_type post_device;
 extern const struct device_type pci_absent_device;
+extern const struct device_type ioapic_device;
 extern const struct device_type fw_cfg_device;
 extern const struct device_type debugcon_device;
 

@@ -6,7 +6,9 @@
 #include "device.h"
 
 const struct device_type *const device_types[] = {
-	&pic_device,		/* first: the others raise its lines */
+	/* first: the others raise their lines */
+	&pic_device,
+	&ioapic_device,
 	&pit_device,
 	&rtc_device,
 	&serial_device,

@@ -32,6 +32,10 @@ static struct {
 	bool irq[16];
 	unsigned int rises[16];
 	bool intr;
+	unsigned int messages;
+	u64 msi_address;
+	u32 msi_data;
+	bool msi_refused;
 	unsigned int resets;
 	int exit_status;
 	char output[256];
@@ -62,6 +66,15 @@ static void fake_intr(struct device_env *env, bool level)
 {
 	(void)env;
 	fake.intr = level;
+}
+
+static bool fake_msi(struct device_env *env, u64 address, u32 data)
+{
+	(void)env;
+	fake.messages++;
+	fake.msi_address = address;
+	fake.msi_data = data;
+	return !fake.msi_refused;
 }
 
 static void fake_request(struct device_env *env, enum device_request request,
@@ -135,6 +148,7 @@ static void fake_prepare(void)
 		.wall = fake_wall,
 		.irq = fake_irq,
 		.intr = fake_intr,
+		.msi = fake_msi,
 		.debugcon_fd = -1,
 		.request = fake_request,
 		.serial_out = fake_serial_out,
