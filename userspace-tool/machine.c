@@ -14,6 +14,7 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 
+#include "acpi/tables.h"
 #include "devices/ioapic.h"
 #include "devices/pic.h"
 #include "devices/serial.h"
@@ -181,6 +182,7 @@ static void destroy_devices(struct machine *machine)
 	}
 	machine->env.pic = NULL;
 	machine->env.ioapic = NULL;
+	machine->env.power_button = NULL;
 	machine->env.serial = NULL;
 }
 
@@ -338,6 +340,14 @@ static void power_off(struct machine *machine)
 	vm_destroy(&machine->vm);
 }
 
+static int install_tables(struct machine *machine)
+{
+	if (acpi_tables_install(&machine->mem))
+		return STATUS_OK;
+	report_error("the ACPI tables do not fit into the guest's memory");
+	return STATUS_RESOURCE;
+}
+
 static void reset(struct machine *machine)
 {
 	struct boot_state state;
@@ -356,7 +366,9 @@ static void reset(struct machine *machine)
 		return;
 	}
 	machine->resets++;
-	status = image_load(&machine->config->files, &machine->mem, &state);
+	status = install_tables(machine);
+	if (status == STATUS_OK)
+		status = image_load(&machine->config->files, &machine->mem, &state);
 	if (status == STATUS_OK)
 		status = power_on(machine, &state);
 	if (status != STATUS_OK)
@@ -412,7 +424,9 @@ int machine_create(struct machine *machine,
 		return STATUS_RESOURCE;
 	}
 	/* what is wrong with the image can be said without the module */
-	status = image_load(&config->files, &machine->mem, &state);
+	status = install_tables(machine);
+	if (status == STATUS_OK)
+		status = image_load(&config->files, &machine->mem, &state);
 	if (status == STATUS_OK)
 		status = vm_open_device(&machine->vm);
 	if (status == STATUS_OK)

@@ -36,6 +36,9 @@ enum device_request {
  * @pic:		set by the PIC when it is created
  * @ioapic:		set by the I/O APIC when it is created
  * @serial:		set by the first serial port when it is created
+ * @power_button:	set by the device that has a power button when it is
+ *			created: presses it; false: the guest heeds it not
+ * @power_button_device: its argument
  * @now:		monotonic time in ns
  * @wall:		ns since 1970-01-01 00:00 UTC
  * @irq:		drive one of the 16 ISA interrupt lines
@@ -63,6 +66,8 @@ struct device_env {
 	struct pic *pic;
 	struct ioapic *ioapic;
 	struct serial *serial;
+	bool (*power_button)(void *device);
+	void *power_button_device;
 
 	u64 (*now)(struct device_env *env);
 	u64 (*wall)(struct device_env *env);
@@ -117,6 +122,7 @@ extern const struct device_type debug_exit_device;
 extern const struct device_type post_device;
 extern const struct device_type pci_absent_device;
 extern const struct device_type ioapic_device;
+extern const struct device_type acpi_pm_device;
 extern const struct device_type fw_cfg_device;
 extern const struct device_type debugcon_device;
 
@@ -126,5 +132,6 @@ extern const struct device_type debugcon_device;
 #define IRQ_CASCADE	2
 #define IRQ_COM1	4
 #define IRQ_RTC		8
+#define IRQ_SCI		9	/* level triggered */
 
 #endif /* MINI_VM_DEVICE_H */

@@ -16,6 +16,7 @@ const struct device_type *const device_types[] = {
 	&debug_exit_device,
 	&post_device,
 	&pci_absent_device,
+	&acpi_pm_device,
 	&fw_cfg_device,
 	&debugcon_device,
 };
