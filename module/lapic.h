@@ -37,6 +37,7 @@ struct lapic_effect {
 	bool timer_changed;		/* lapic_timer_remaining() may be new */
 	bool ipi;			/* send @icr: lapic_decode_icr(), route */
 	u64 icr;			/* x2APIC layout; broadcast: LAPIC_BROADCAST */
+	u8 eoi;				/* a level-triggered interrupt that has ended, or 0 */
 };
 
 /* Delivery modes (SDM 3A 11.6.1), as in the ICR, the LVT and MSI data. */

@@ -28,7 +28,7 @@ void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *eff
 
 /* exits.c, for mvm_window_access(): */
 void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg);
-enum exit_result mvm_exit_ipi(struct mvm_vcpu *vcpu);
+enum exit_result mvm_exit_apic(struct mvm_vcpu *vcpu);
 void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip);
 
 #endif /* MVM_RUN_H */
