@@ -156,7 +156,10 @@ static unsigned int read_phys_bits(const struct vm *vm)
  */
 int vm_create(struct vm *vm, const char *name, const struct guest_mem *mem)
 {
-	struct mvm_create_vm create = { .size = sizeof(create) };
+	struct mvm_create_vm create = {
+		.size = sizeof(create),
+		.flags = MVM_VM_EXIT_EOI,
+	};
 	struct mvm_create_vcpu vcpu = { .size = sizeof(vcpu) };
 	void *run;
 	int status;

@@ -28,6 +28,8 @@ run_guest 8 "a reset with --on-reset exit is status 8" --on-reset exit "$GUESTS/
 
 run_guest 8 "so is one by the register that ACPI names" --on-reset exit "$GUESTS/cf9.bin"
 
+run_guest 3 "level-triggered interrupts come again until the line goes down" --type flat "$GUESTS/ioapic.bin"
+
 run_guest 0 "a kernel written for QEMU finds fw_cfg and powers off" --type flat --fw-cfg name=opt/note,string=hello "$GUESTS/qemu.bin"
 has err '^hello$' "and its debug console is standard error"
 
