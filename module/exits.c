@@ -475,21 +475,30 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 	if (result)
 		return msr_failed(vcpu, result, msr);
 	skip(vcpu);
-	/* The write of an ICR that only user space can serve. */
-	if (vcpu->pending_ipi)
-		return mvm_exit_ipi(vcpu);
+	/* A write of ICR or EOI that user space has to hear of. */
+	if (mvm_apic_exit_pending(vcpu))
+		return mvm_exit_apic(vcpu);
 	return vcpu->msr.reopen ? EXIT_CLOSE : EXIT_INJECT;
 }
 
 /**
- * mvm_exit_ipi() - hand an INIT, SIPI or SMI to user space
- * @vcpu: vCPU whose window is open; pending_ipi is set
+ * mvm_exit_apic() - hand an INIT, SIPI or SMI, or an EOI, to user space
+ * @vcpu: vCPU whose window is open; mvm_apic_exit_pending() is true
  */
-enum exit_result mvm_exit_ipi(struct mvm_vcpu *vcpu)
+enum exit_result mvm_exit_apic(struct mvm_vcpu *vcpu)
 {
-	vcpu->run->ipi = (struct mvm_exit_ipi){ .icr = vcpu->pending_ipi };
-	vcpu->pending_ipi = 0;
-	return mvm_exit_user(vcpu, MVM_EXIT_IPI, 0);
+	u32 vector;
+
+	if (vcpu->pending_ipi) {
+		vcpu->run->ipi = (struct mvm_exit_ipi){ .icr = vcpu->pending_ipi };
+		vcpu->pending_ipi = 0;
+		return mvm_exit_user(vcpu, MVM_EXIT_IPI, 0);
+	}
+	vector = find_last_bit(vcpu->pending_eoi, 256);
+	__clear_bit(vector, vcpu->pending_eoi);
+	vcpu->eoi_pending = !bitmap_empty(vcpu->pending_eoi, 256);
+	vcpu->run->eoi = (struct mvm_exit_eoi){ .vector = vector };
+	return mvm_exit_user(vcpu, MVM_EXIT_EOI, 0);
 }
 
 /* Qualification: SDM 3C table 28-7. */

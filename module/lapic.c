@@ -577,8 +577,12 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 	switch (index) {
 	case REG(APIC_EOI):
 		vector = highest_vector(l, REG(APIC_ISR));
-		if (vector >= 0)
-			l->regs[REG(APIC_ISR) + vector / 32] &= ~BIT(vector % 32);
+		if (vector < 0)
+			break;
+		l->regs[REG(APIC_ISR) + vector / 32] &= ~BIT(vector % 32);
+		/* the I/O APIC is told (SDM 3A 11.8.5) */
+		if (l->regs[REG(APIC_TMR) + vector / 32] & BIT(vector % 32))
+			effect->eoi = vector;
 		break;
 	case REG(APIC_SPIV):
 		write_spurious(l, value);

@@ -58,6 +58,7 @@ struct lapic_effect {
 	bool ipi;			/* send @message */
 	struct lapic_message message;
 	u64 icr;			/* the same; x2APIC layout; broadcast: LAPIC_BROADCAST */
+	u8 eoi;				/* a level-triggered interrupt that has ended, or 0 */
 };
 
 /* The mode that a value of IA32_APIC_BASE selects (SDM 3A table 11-5). */

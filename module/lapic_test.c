@@ -604,6 +604,44 @@ static void highest_vector_first(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, esr(l), 0);
 }
 
+/* What is told to the I/O APIC: 0 for nothing. */
+static u8 eoi(struct mvm_lapic_state *l)
+{
+	struct lapic_effect effect = { .eoi = 0xee };
+	u32 value = 0;
+
+	if (lapic_mode(l) == LAPIC_X2APIC)
+		lapic_msr_write(l, MSR(APIC_EOI), 0, TEST_NOW, &effect);
+	else
+		lapic_xapic_access(l, APIC_EOI, true, &value, TEST_NOW, &effect);
+	return effect.eoi;
+}
+
+static void ends_of_levels_are_told(struct kunit *test)
+{
+	static const enum lapic_mode modes[] = { LAPIC_XAPIC, LAPIC_X2APIC };
+	struct mvm_lapic_state *l;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		l = start(test, modes[i]);
+		KUNIT_EXPECT_EQ(test, eoi(l), 0);	/* none in service */
+		lapic_accept(l, 0x45, true);
+		KUNIT_EXPECT_EQ(test, deliver(l), 0x45);
+		lapic_accept(l, 0x91, false);
+		KUNIT_EXPECT_EQ(test, deliver(l), 0x91);
+		lapic_accept(l, 0xff, true);
+		KUNIT_EXPECT_EQ(test, deliver(l), 0xff);
+		KUNIT_EXPECT_EQ(test, eoi(l), 0xff);
+		KUNIT_EXPECT_EQ(test, eoi(l), 0);	/* 0x91 was an edge */
+		KUNIT_EXPECT_EQ(test, eoi(l), 0x45);
+		KUNIT_EXPECT_EQ(test, eoi(l), 0);
+		lapic_accept(l, 0x45, false);		/* an edge this time */
+		KUNIT_EXPECT_EQ(test, deliver(l), 0x45);
+		KUNIT_EXPECT_EQ(test, eoi(l), 0);
+	}
+}
+
 static void nesting_follows_classes(struct kunit *test)
 {
 	struct mvm_lapic_state *l = start(test, LAPIC_XAPIC);
@@ -1717,6 +1755,7 @@ static struct kunit_case lapic_cases[] = {
 	KUNIT_CASE(error_interrupt_once_per_esr_write),
 	KUNIT_CASE(illegal_vectors),
 	KUNIT_CASE(highest_vector_first),
+	KUNIT_CASE(ends_of_levels_are_told),
 	KUNIT_CASE(nesting_follows_classes),
 	KUNIT_CASE(processor_priority),
 	KUNIT_CASE(cr8_is_the_task_priority),

@@ -47,7 +47,7 @@ static const struct mvm_ioctl_op device_ioctls[] = {
 	MVM_IOCTL(MVM_GET_SUPPORTED_CPUID, struct mvm_cpuid,
 		  .handler = mvm_ioctl_get_supported_cpuid, .out = true),
 	MVM_IOCTL(MVM_CREATE_VM, struct mvm_create_vm, .handler = mvm_vm_create,
-		  .flags = MVM_VM_EXIT_HLT | MVM_VM_EXIT_VMCALL),
+		  .flags = MVM_VM_EXIT_HLT | MVM_VM_EXIT_VMCALL | MVM_VM_EXIT_EOI),
 };
 
 static long device_ioctl(struct file *file, unsigned int command, unsigned long arg)

@@ -126,6 +126,10 @@ void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *eff
 {
 	if (effect->timer_changed)
 		mvm_vcpu_update_timer(vcpu);
+	if (effect->eoi && vcpu->vm->flags & MVM_VM_EXIT_EOI) {
+		__set_bit(effect->eoi, vcpu->pending_eoi);
+		vcpu->eoi_pending = true;
+	}
 	/* INIT, SIPI, SMI: user space starts and stops processors. */
 	if (effect->ipi && mvm_vm_deliver(vcpu->vm, vcpu, &effect->message) == -EOPNOTSUPP)
 		vcpu->pending_ipi = effect->icr;
@@ -264,8 +268,8 @@ enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu)
 		mvm_cr_commit(vcpu);
 	if (vcpu->answer.load && load_answer(vcpu) == EXIT_USER)
 		return EXIT_USER;
-	if (unlikely(vcpu->pending_ipi))
-		return mvm_exit_ipi(vcpu);
+	if (unlikely(mvm_apic_exit_pending(vcpu)))
+		return mvm_exit_apic(vcpu);
 	if (unlikely(forced)) {
 		vcpu->forced_exit = MVM_EXIT_NONE;
 		return mvm_exit_user(vcpu, forced, 0);
@@ -360,7 +364,7 @@ static void run(struct mvm_vcpu *vcpu)
 			continue;
 		}
 		/* Nothing to run: HLT, and nothing that ends it. */
-		if (vcpu->halted && !vcpu->forced_exit && !vcpu->pending_ipi) {
+		if (vcpu->halted && !vcpu->forced_exit && !mvm_apic_exit_pending(vcpu)) {
 			if (!mvm_can_wake(vcpu)) {
 				vcpu->stats.halts++;
 				sleep_until_request(vcpu);

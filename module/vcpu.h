@@ -134,6 +134,8 @@ struct mvm_vcpu {
 	bool regs_in_vmcs;			/* [R] not in the page: mvm_exit_no_vmx() */
 	u32 forced_exit;			/* [R] MVM_EXIT_* to report before entering, or 0 */
 	u64 pending_ipi;			/* [R] ICR for user space, or 0 */
+	bool eoi_pending;			/* [R] pending_eoi has bits */
+	unsigned long pending_eoi[256 / BITS_PER_LONG];	/* [R] vectors for user space */
 
 	/* the exit being handled: exits.c */
 	u32 exit_reason;			/* [R] raw */
@@ -144,6 +146,12 @@ struct mvm_vcpu {
 
 	struct mvm_vcpu_stats stats;		/* [R] to change, [a] to read */
 };
+
+/* Does user space have to hear of a write to the local APIC? */
+static inline bool mvm_apic_exit_pending(const struct mvm_vcpu *vcpu)
+{
+	return vcpu->pending_ipi || vcpu->eoi_pending;
+}
 
 /* Bytes of the XSAVE image of every vCPU. */
 static inline u32 mvm_xsave_size(void)
@@ -193,7 +201,7 @@ void mvm_vmcs_free(struct mvm_vcpu *vcpu);
 enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu);
 enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed);
 enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with);
-enum exit_result mvm_exit_ipi(struct mvm_vcpu *vcpu);
+enum exit_result mvm_exit_apic(struct mvm_vcpu *vcpu);
 void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg);
 void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip);
 enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu);

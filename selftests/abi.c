@@ -209,7 +209,7 @@ static const struct row {
 	{ ROW(FD_DEVICE, MVM_GET_SUPPORTED_CPUID, mvm_cpuid),
 	  .fill = fill_cpuid, .reserved = { RANGE(struct mvm_cpuid, reserved) } },
 	{ ROW(FD_DEVICE, MVM_CREATE_VM, mvm_create_vm),
-	  .flags = MVM_VM_EXIT_HLT | MVM_VM_EXIT_VMCALL,
+	  .flags = MVM_VM_EXIT_HLT | MVM_VM_EXIT_VMCALL | MVM_VM_EXIT_EOI,
 	  .fill = fill_create_vm },
 	{ ROW(FD_VM, MVM_SET_SLOT, mvm_slot), .flags = MVM_SLOT_READONLY,
 	  .fill = fill_slot, .reserved = { RANGE(struct mvm_slot, reserved) } },

@@ -680,6 +680,66 @@ static void test_msi(void)
 	guest_done(&vcpu);
 }
 
+/* ------------------------------------------------------------------------
+ * Ends of level-triggered interrupts
+ */
+
+static void guest_eoi(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	GUEST_SYNC(1);
+	window();
+	GUEST_EQ(guest_count[0x40], 1);
+	/* once more, from the exit */
+	GUEST_EQ(guest_count[0x51], 2);
+	GUEST_SYNC(2);
+}
+
+static void test_eoi(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, MVM_VM_EXIT_EOI, guest_eoi, 0);
+	guest_sync(&vcpu, 1);
+	send_msi(&vm, 0x40);
+	send_msi(&vm, 0xc051);
+	guest_exit(&vcpu, MVM_EXIT_EOI);
+	CHECK_EQ(vcpu.run->eoi.vector, 0x51);
+	/* an I/O APIC whose pin is still active sends again */
+	send_msi(&vm, 0xc051);
+	guest_exit(&vcpu, MVM_EXIT_EOI);
+	CHECK_EQ(vcpu.run->eoi.vector, 0x51);
+	guest_sync(&vcpu, 2);
+}
+
+static void test_xapic_eoi(void)
+{
+	struct mvm_lapic state = { 0 };
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, MVM_VM_EXIT_EOI, guest_nothing, 0);
+	lapic_write(&vcpu, R_SVR, 0x1ff);
+	CHECK_OK(mvm_ioctl(vcpu.fd, MVM_GET_LAPIC, &state));
+	/* three are in service; the one in the middle came by an edge */
+	state.regs[(R_ISR + 0x20) >> 4] = 1U << 0x15 | 1U << 5;
+	state.regs[(R_TMR + 0x20) >> 4] = 1U << 5;
+	state.regs[(R_ISR + 0x50) >> 4] = 1U << 3;
+	state.regs[(R_TMR + 0x50) >> 4] = 1U << 3;
+	CHECK_OK(mvm_ioctl(vcpu.fd, MVM_SET_LAPIC, &state));
+	lapic_write(&vcpu, R_EOI, 0);
+	lapic_write(&vcpu, R_EOI, 0);
+	lapic_write(&vcpu, R_EOI, 0);
+	/* none of them is lost */
+	guest_exit(&vcpu, MVM_EXIT_EOI);
+	CHECK_EQ(vcpu.run->eoi.vector, 0xa3);
+	guest_exit(&vcpu, MVM_EXIT_EOI);
+	CHECK_EQ(vcpu.run->eoi.vector, 0x45);
+	guest_done(&vcpu);
+}
+
 static void guest_wait_msi(u64 halt)
 {
 	start_x2apic();
@@ -1280,6 +1340,8 @@ static const struct test tests[] = {
 	{ "msi: modes and destinations", test_msi },
 	{ "msi: reaches a guest that spins", test_msi_running },
 	{ "msi: wakes a guest that halts", test_msi_halted },
+	{ "eoi: the end of a level-triggered interrupt goes to user space", test_eoi },
+	{ "eoi: so do those that user space writes to the xAPIC", test_xapic_eoi },
 	{ "svr: software disable masks and refuses", test_disable },
 	{ "esr: illegal vectors", test_errors },
 	{ "timer: one-shot, with three dividers", test_oneshot },

@@ -3,6 +3,7 @@
  * cmd_run.c - "mini-vm run": from the command line to the end of the guest.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ enum option_key {
 	KEY_TYPE = 't',
 	KEY_ON_RESET = 0x100,
 	KEY_STATS,
+	KEY_FW_CFG,
+	KEY_DEBUGCON,
 };
 
 static const struct argp_option options[] = {
@@ -42,6 +45,10 @@ static const struct argp_option options[] = {
 	  "auto, bzimage, bootsector or flat (default auto)", 0 },
 	{ "on-reset", KEY_ON_RESET, "ACTION", 0,
 	  "when the guest resets: reboot (default) or exit", 0 },
+	{ "fw-cfg", KEY_FW_CFG, "name=NAME,file=FILE|string=STRING", 0,
+	  "give the guest a file by QEMU's fw_cfg interface", 0 },
+	{ "debugcon", KEY_DEBUGCON, "FILE", 0,
+	  "write what the guest writes to port 0xe9 to FILE (default: standard error)", 0 },
 	{ "stats", KEY_STATS, NULL, 0,
 	  "print counters on standard error at the end", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
@@ -98,6 +105,15 @@ static void parse_type(const char *text, struct machine_config *config,
 		   text);
 }
 
+static void parse_fw_cfg(const char *text, struct machine_config *config,
+			 struct argp_state *state)
+{
+	const char *wrong = fw_cfg_items_add(&config->fw_cfg, text);
+
+	if (wrong)
+		argp_error(state, "--fw-cfg: '%s': %s", text, wrong);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct machine_config *config = state->input;
@@ -125,6 +141,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			argp_error(state, "--on-reset: '%s' is not an action; choose reboot or exit",
 				   argument);
 		config->reset_exits = !strcmp(argument, "exit");
+		break;
+	case KEY_FW_CFG:
+		parse_fw_cfg(argument, config, state);
+		break;
+	case KEY_DEBUGCON:
+		config->debugcon_path = argument;
 		break;
 	case KEY_STATS:
 		config->stats = true;
@@ -255,6 +277,28 @@ static int run(const struct machine_config *config)
 	return status;
 }
 
+static int open_debugcon(struct machine_config *config)
+{
+	config->debugcon_fd = STDERR_FILENO;
+	if (!config->debugcon_path)
+		return STATUS_OK;
+	config->debugcon_fd = open(config->debugcon_path,
+				   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+	if (config->debugcon_fd >= 0)
+		return STATUS_OK;
+	report_error("%s: cannot open it for the debug console: %s", config->debugcon_path,
+		     strerror(errno));
+	return STATUS_RESOURCE;
+}
+
+static void close_files(struct machine_config *config)
+{
+	if (config->debugcon_fd > STDERR_FILENO)
+		close(config->debugcon_fd);
+	fw_cfg_items_free(&config->fw_cfg);
+	image_close(&config->files);
+}
+
 /**
  * cmd_run() - the run subcommand
  * @argc: arguments from "run" on
@@ -272,15 +316,21 @@ int cmd_run(int argc, char **argv)
 	int status;
 
 	status = cmd_parse(&parser, argc, argv, &config);
-	if (status != STATUS_OK)
+	if (status != STATUS_OK) {
+		fw_cfg_items_free(&config.fw_cfg);
 		return status;
+	}
 	if (!config.name) {
 		default_name(config.files.image_path, name);
 		config.name = name;
 	}
 	status = image_open(&config.files);
 	if (status == STATUS_OK)
+		status = fw_cfg_items_load(&config.fw_cfg);
+	if (status == STATUS_OK)
+		status = open_debugcon(&config);
+	if (status == STATUS_OK)
 		status = run(&config);
-	image_close(&config.files);
+	close_files(&config);
 	return status;
 }

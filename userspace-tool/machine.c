@@ -14,6 +14,8 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 
+#include "acpi/tables.h"
+#include "devices/ioapic.h"
 #include "devices/pic.h"
 #include "devices/serial.h"
 #include "machine.h"
@@ -46,6 +48,20 @@ static u64 env_wall(struct device_env *env)
 static void env_irq(struct device_env *env, unsigned int line, bool level)
 {
 	pic_set_irq(env->pic, line, level);
+	ioapic_set_irq(env->ioapic, line == IRQ_TIMER ? IOAPIC_TIMER_PIN : line, level);
+}
+
+/* A message that the guest made up and that no APIC takes is no fault of ours. */
+static bool env_msi(struct device_env *env, u64 address, u32 data)
+{
+	struct machine *machine = machine_of(env);
+	int error = vm_signal_msi(&machine->vm, address, data);
+
+	if (error && error != -ENOENT && error != -EINVAL) {
+		report_error("the kernel module refused a message: %s", strerror(-error));
+		machine_stop(machine, STATUS_RESOURCE);
+	}
+	return !error;
 }
 
 static void env_intr(struct device_env *env, bool level)
@@ -124,10 +140,14 @@ static int create_devices(struct machine *machine)
 		.mmio = &machine->mmio_bus,
 		.ram_low = machine->mem.low,
 		.ram_high = machine->mem.high,
+		.mem = &machine->mem,
+		.fw_cfg = &machine->config->fw_cfg,
+		.debugcon_fd = machine->config->debugcon_fd,
 		.now = env_now,
 		.wall = env_wall,
 		.irq = env_irq,
 		.intr = env_intr,
+		.msi = env_msi,
 		.request = env_request,
 		.serial_out = env_serial_out,
 		.serial_wants = env_serial_wants,
@@ -161,6 +181,8 @@ static void destroy_devices(struct machine *machine)
 		device->type->destroy(device);
 	}
 	machine->env.pic = NULL;
+	machine->env.ioapic = NULL;
+	machine->env.power_button = NULL;
 	machine->env.serial = NULL;
 }
 
@@ -318,6 +340,14 @@ static void power_off(struct machine *machine)
 	vm_destroy(&machine->vm);
 }
 
+static int install_tables(struct machine *machine)
+{
+	if (acpi_tables_install(&machine->mem))
+		return STATUS_OK;
+	report_error("the ACPI tables do not fit into the guest's memory");
+	return STATUS_RESOURCE;
+}
+
 static void reset(struct machine *machine)
 {
 	struct boot_state state;
@@ -336,7 +366,9 @@ static void reset(struct machine *machine)
 		return;
 	}
 	machine->resets++;
-	status = image_load(&machine->config->files, &machine->mem, &state);
+	status = install_tables(machine);
+	if (status == STATUS_OK)
+		status = image_load(&machine->config->files, &machine->mem, &state);
 	if (status == STATUS_OK)
 		status = power_on(machine, &state);
 	if (status != STATUS_OK)
@@ -392,7 +424,9 @@ int machine_create(struct machine *machine,
 		return STATUS_RESOURCE;
 	}
 	/* what is wrong with the image can be said without the module */
-	status = image_load(&config->files, &machine->mem, &state);
+	status = install_tables(machine);
+	if (status == STATUS_OK)
+		status = image_load(&config->files, &machine->mem, &state);
 	if (status == STATUS_OK)
 		status = vm_open_device(&machine->vm);
 	if (status == STATUS_OK)

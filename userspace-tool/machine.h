@@ -7,6 +7,7 @@
 
 #include "bus.h"
 #include "devices/device.h"
+#include "fw_cfg_items.h"
 #include "guest_mem.h"
 #include "loader/loader.h"
 #include "loop.h"
@@ -24,6 +25,9 @@
  * @name:	of the VM
  * @memory:	bytes of RAM
  * @files:	image, initrd, command line
+ * @fw_cfg:	files for the guest's fw_cfg
+ * @debugcon_path: file for the debug console; NULL: standard error
+ * @debugcon_fd: open, for the debug console
  * @reset_exits: a reset of the guest ends the run
  * @stats:	print counters at the end
  */
@@ -31,6 +35,9 @@ struct machine_config {
 	const char *name;
 	u64 memory;
 	struct boot_files files;
+	struct fw_cfg_items fw_cfg;
+	const char *debugcon_path;
+	int debugcon_fd;
 	bool reset_exits;
 	bool stats;
 };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/ioapic.h"
 #include "devices/pic.h"
 #include "io_string.h"
 #include "lapic.h"
@@ -187,6 +188,11 @@ static void serve_ipi(struct machine *machine, struct mvm_run *run)
 	(void)run;
 }
 
+static void serve_eoi(struct machine *machine, struct mvm_run *run)
+{
+	ioapic_eoi(machine->env.ioapic, (u8)run->eoi.vector);
+}
+
 static void serve_memory_fault(struct machine *machine, struct mvm_run *run)
 {
 	report_error("the guest's memory at 0x%llx failed: %s",
@@ -223,6 +229,7 @@ static const struct exit_handler handlers[] = {
 	[MVM_EXIT_SHUTDOWN] = { "shutdowns", serve_shutdown },
 	[MVM_EXIT_TASK_SWITCH] = { "task switches", serve_task_switch },
 	[MVM_EXIT_IPI] = { "IPIs", serve_ipi },
+	[MVM_EXIT_EOI] = { "ends of interrupts", serve_eoi },
 	[MVM_EXIT_MEMORY_FAULT] = { "memory faults", serve_memory_fault },
 	[MVM_EXIT_FAIL_ENTRY] = { "failed entries", serve_fail_entry },
 	[MVM_EXIT_UNHANDLED] = { "unhandled", serve_unhandled },

@@ -156,7 +156,10 @@ static unsigned int read_phys_bits(const struct vm *vm)
  */
 int vm_create(struct vm *vm, const char *name, const struct guest_mem *mem)
 {
-	struct mvm_create_vm create = { .size = sizeof(create) };
+	struct mvm_create_vm create = {
+		.size = sizeof(create),
+		.flags = MVM_VM_EXIT_EOI,
+	};
 	struct mvm_create_vcpu vcpu = { .size = sizeof(vcpu) };
 	void *run;
 	int status;
@@ -298,6 +301,25 @@ int vm_set_intr(const struct vm *vm, bool level)
 	};
 
 	return ioctl(vm->vcpu, MVM_SET_LINE, &line) ? -errno : 0;
+}
+
+/**
+ * vm_signal_msi() - send an interrupt message to the local APICs
+ * @vm: the vCPU may run
+ * @address: message address
+ * @data: message data
+ *
+ * Return: 0 or -errno; -ENOENT: no local APIC matches the destination.
+ */
+int vm_signal_msi(const struct vm *vm, u64 address, u32 data)
+{
+	struct mvm_msi msi = {
+		.size = sizeof(msi),
+		.address = address,
+		.data = data,
+	};
+
+	return ioctl(vm->fd, MVM_SIGNAL_MSI, &msi) ? -errno : 0;
 }
 
 /**

@@ -36,6 +36,7 @@ int vm_get_sregs(const struct vm *vm, struct mvm_sregs *sregs);
 int vm_set_sregs(const struct vm *vm, struct mvm_sregs *sregs);
 int vm_set_virtual_wire(const struct vm *vm);
 int vm_start(const struct vm *vm);
+int vm_signal_msi(const struct vm *vm, u64 address, u32 data);
 int vm_set_intr(const struct vm *vm, bool level);
 int vm_lapic_read(const struct vm *vm, u32 offset, u32 *value);
 int vm_lapic_write(const struct vm *vm, u32 offset, u32 value);

@@ -174,6 +174,8 @@ struct mvm_create_vm {
 #define MVM_VM_EXIT_HLT		(1U << 0)
 /* VMCALL ends a run with MVM_EXIT_VMCALL instead of returning -ENOSYS in RAX */
 #define MVM_VM_EXIT_VMCALL	(1U << 1)
+/* the end of a level-triggered interrupt ends a run with MVM_EXIT_EOI */
+#define MVM_VM_EXIT_EOI		(1U << 2)
 
 #define MVM_CREATE_VM		_IO(MVM_IOC_MAGIC, 0x02)
 
@@ -276,7 +278,8 @@ struct mvm_msr_policy {
  * @flags:	must be 0
  * @address:	message address (SDM 3A 11.11.1), 0xfeeXXXXX
  * @data:	message data (SDM 3A 11.11.2); delivery modes fixed, lowest
- *		priority and NMI
+ *		priority and NMI; a level-triggered one is noted in the local
+ *		APIC's TMR, so its end can be told: MVM_VM_EXIT_EOI
  * @reserved:	must be 0
  *
  * Errors: EINVAL (address, vector below 16, delivery mode), ENOENT (no vCPU
@@ -683,6 +686,7 @@ enum mvm_exit_reason {
 	 * host (hw_reason 0 or 41): if memory failed, the guest must not go on.
 	 */
 	MVM_EXIT_UNHANDLED	= 13,
+	MVM_EXIT_EOI		= 14,	/* with MVM_VM_EXIT_EOI: .eoi */
 };
 
 /* How user space answers an exit: mvm_run.action. */
@@ -812,6 +816,21 @@ struct mvm_exit_ipi {
 };
 
 /**
+ * struct mvm_exit_eoi - MVM_EXIT_EOI
+ * @vector:	of the interrupt that has ended
+ * @reserved:	0
+ *
+ * The guest has written EOI for an interrupt whose TMR bit is set.  The write is
+ * complete; an I/O APIC in user space does now what the message on the bus would
+ * make it do.  After EOIs by MVM_LAPIC_ACCESS the next run ends with this exit,
+ * once for each vector, before it enters the guest.
+ */
+struct mvm_exit_eoi {
+	__u32 vector;
+	__u32 reserved;
+};
+
+/**
  * struct mvm_exit_memory - MVM_EXIT_MEMORY_FAULT
  * @gpa:	guest-physical address of the access
  * @user_addr:	owner's address behind it
@@ -891,6 +910,7 @@ struct mvm_exception {
  * @extint:		MVM_EXIT_EXTINT
  * @task_switch:	MVM_EXIT_TASK_SWITCH
  * @ipi:		MVM_EXIT_IPI
+ * @eoi:		MVM_EXIT_EOI
  * @memory:		MVM_EXIT_MEMORY_FAULT
  * @fail:		MVM_EXIT_FAIL_ENTRY
  * @pad:		room for later exits
@@ -923,6 +943,7 @@ struct mvm_run {
 		struct mvm_exit_extint extint;
 		struct mvm_exit_task_switch task_switch;
 		struct mvm_exit_ipi ipi;
+		struct mvm_exit_eoi eoi;
 		struct mvm_exit_memory memory;
 		struct mvm_exit_fail fail;
 		__u8 pad[128];

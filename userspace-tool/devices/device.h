@@ -11,6 +11,9 @@
 #include "../bus.h"
 #include "../types.h"
 
+struct fw_cfg_items;
+struct guest_mem;
+struct ioapic;
 struct pic;
 struct serial;
 struct device_timer;
@@ -27,12 +30,20 @@ enum device_request {
  * @mmio:		guest-physical addresses without memory
  * @ram_low:		bytes of RAM below 4 GiB, counted from GPA 0
  * @ram_high:		bytes of RAM from 4 GiB up
+ * @mem:		guest memory, for DMA
+ * @fw_cfg:		files for fw_cfg; NULL: none
+ * @debugcon_fd:	where the debug console writes to
  * @pic:		set by the PIC when it is created
+ * @ioapic:		set by the I/O APIC when it is created
  * @serial:		set by the first serial port when it is created
+ * @power_button:	set by the device that has a power button when it is
+ *			created: presses it; false: the guest heeds it not
+ * @power_button_device: its argument
  * @now:		monotonic time in ns
  * @wall:		ns since 1970-01-01 00:00 UTC
  * @irq:		drive one of the 16 ISA interrupt lines
  * @intr:		drive the CPU's INTR pin (the PIC's output)
+ * @msi:		send a message to local APICs: was it accepted?
  * @request:		ask for a reset or the end; @status counts for
  *			REQUEST_EXIT
  * @serial_out:		a byte leaves the serial port
@@ -49,13 +60,20 @@ struct device_env {
 	struct bus *mmio;
 	u64 ram_low;
 	u64 ram_high;
+	const struct guest_mem *mem;
+	const struct fw_cfg_items *fw_cfg;
+	int debugcon_fd;
 	struct pic *pic;
+	struct ioapic *ioapic;
 	struct serial *serial;
+	bool (*power_button)(void *device);
+	void *power_button_device;
 
 	u64 (*now)(struct device_env *env);
 	u64 (*wall)(struct device_env *env);
 	void (*irq)(struct device_env *env, unsigned int line, bool level);
 	void (*intr)(struct device_env *env, bool level);
+	bool (*msi)(struct device_env *env, u64 address, u32 data);
 	void (*request)(struct device_env *env, enum device_request request,
 			int status);
 	void (*serial_out)(struct device_env *env, u8 byte);
@@ -103,6 +121,10 @@ extern const struct device_type i8042_device;
 extern const struct device_type debug_exit_device;
 extern const struct device_type post_device;
 extern const struct device_type pci_absent_device;
+extern const struct device_type ioapic_device;
+extern const struct device_type acpi_pm_device;
+extern const struct device_type fw_cfg_device;
+extern const struct device_type debugcon_device;
 
 /* ISA interrupt lines of the devices here */
 #define IRQ_TIMER	0
@@ -110,5 +132,6 @@ extern const struct device_type pci_absent_device;
 #define IRQ_CASCADE	2
 #define IRQ_COM1	4
 #define IRQ_RTC		8
+#define IRQ_SCI		9	/* level triggered */
 
 #endif /* MINI_VM_DEVICE_H */

@@ -465,6 +465,8 @@ static int pic_create(struct device *device, struct device_env *env)
 	pic->master.master = true;
 	pic->master.lowest = 7;
 	pic->slave.lowest = 7;
+	/* a firmware's work: the SCI is level triggered */
+	pic->slave.elcr = BIT(IRQ_SCI - 8);
 
 	error = bus_add(env->ports, 0x20, 2, "PIC", 1, &master_ops, pic);
 	if (!error)

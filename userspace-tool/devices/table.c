@@ -6,7 +6,9 @@
 #include "device.h"
 
 const struct device_type *const device_types[] = {
-	&pic_device,		/* first: the others raise its lines */
+	/* first: the others raise their lines */
+	&pic_device,
+	&ioapic_device,
 	&pit_device,
 	&rtc_device,
 	&serial_device,
@@ -14,6 +16,9 @@ const struct device_type *const device_types[] = {
 	&debug_exit_device,
 	&post_device,
 	&pci_absent_device,
+	&acpi_pm_device,
+	&fw_cfg_device,
+	&debugcon_device,
 };
 
 const unsigned int device_type_count = ARRAY_SIZE(device_types);

@@ -32,6 +32,10 @@ static struct {
 	bool irq[16];
 	unsigned int rises[16];
 	bool intr;
+	unsigned int messages;
+	u64 msi_address;
+	u32 msi_data;
+	bool msi_refused;
 	unsigned int resets;
 	int exit_status;
 	char output[256];
@@ -62,6 +66,15 @@ static void fake_intr(struct device_env *env, bool level)
 {
 	(void)env;
 	fake.intr = level;
+}
+
+static bool fake_msi(struct device_env *env, u64 address, u32 data)
+{
+	(void)env;
+	fake.messages++;
+	fake.msi_address = address;
+	fake.msi_data = data;
+	return !fake.msi_refused;
 }
 
 static void fake_request(struct device_env *env, enum device_request request,
@@ -118,9 +131,9 @@ static void fake_timer_free(struct device_timer *timer)
 		timer->used = false;
 }
 
-/* Make one device in new surroundings. */
+/* New surroundings, to be changed before fake_create(). */
 __attribute__((unused))
-static int fake_start(const struct device_type *type)
+static void fake_prepare(void)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake.exit_status = -1;
@@ -135,6 +148,8 @@ static int fake_start(const struct device_type *type)
 		.wall = fake_wall,
 		.irq = fake_irq,
 		.intr = fake_intr,
+		.msi = fake_msi,
+		.debugcon_fd = -1,
 		.request = fake_request,
 		.serial_out = fake_serial_out,
 		.serial_wants = fake_serial_wants,
@@ -142,8 +157,21 @@ static int fake_start(const struct device_type *type)
 		.timer_set = fake_timer_set,
 		.timer_free = fake_timer_free,
 	};
+}
+
+__attribute__((unused))
+static int fake_create(const struct device_type *type)
+{
 	fake.device.type = type;
 	return type->create(&fake.device, &fake.env);
+}
+
+/* Make one device in new surroundings. */
+__attribute__((unused))
+static int fake_start(const struct device_type *type)
+{
+	fake_prepare();
+	return fake_create(type);
 }
 
 __attribute__((unused))

@@ -55,6 +55,12 @@ expect 2 'one image at a time' "two images" run one two
 expect 2 "unrecognized option '--nope'" "an unknown option" run --nope image
 expect 2 "option '--memory' requires an argument" "an option without its argument" run image --memory
 expect 2 "'many' is not a size" "a size that is none" run --memory many image
+expect 2 "the name is empty" "--fw-cfg without a name" run --fw-cfg ,string=a image
+expect 2 "write name=NAME" "--fw-cfg without a value" run --fw-cfg name=opt/a image
+expect 2 "mini-vm's own" "--fw-cfg with a name of the machine" run --fw-cfg etc/e820,string=a image
+expect 6 'nowhere: cannot read it for --fw-cfg' "--fw-cfg with a file that is not there" run --fw-cfg opt/a,file=/nowhere build/guests/hello.bin
+expect 6 'too big for --fw-cfg' "--fw-cfg with a file without an end" run --fw-cfg opt/a,file=/dev/zero build/guests/hello.bin
+expect 6 'nowhere/file: cannot open it for the debug console' "--debugcon where nothing can be" run --debugcon /nowhere/file build/guests/hello.bin
 expect 2 "'12X' is not a size" "a size with a wrong suffix" run --memory 12X image
 expect 2 "'-5M' is not a size" "a negative size" run --memory -5M image
 expect 2 'is too much' "too much memory" run --memory 2000G image

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* test_devices.c - the small devices, and the table of all. */
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include "fake_env.h"
 #include "tap.h"
 
@@ -51,6 +55,13 @@ static void test_debug_exit(void)
 	is(fake.exit_status, 85, "of 42 status 85");
 	out(0xf4, 0xff);
 	is(fake.exit_status, 255, "of 255 status 255");
+	bus_write(&fake.ports, 0xf4, 4, 0x10);
+	is(fake.exit_status, 33, "32 bits at once are one write, as with QEMU");
+	bus_write(&fake.ports, 0xf4, 2, 0x0105);
+	is(fake.exit_status, 11, "so are 16, of which eight count");
+	out(0xf7, 2);
+	is(fake.exit_status, 5, "QEMU's four ports are all the same");
+	is(bus_read(&fake.ports, 0xf4, 4), 0, "and read as 0");
 	fake_stop();
 }
 
@@ -64,7 +75,53 @@ static void test_small(void)
 	bus_write(&fake.ports, 0xcf8, 4, 0x80000000);
 	is(bus_read(&fake.ports, 0xcf8, 4), 0xffffffff, "there is no PCI");
 	is(fake.ports.unclaimed_reads, 0, "by design, not by oversight");
+	bus_write(&fake.ports, 0xcf8, 4, 0x8000ff00);
+	is(fake.resets, 0, "a configuration address is no reset");
+	out(0xcf9, 0x02);
+	is(fake.resets, 0, "the reset control register takes the kind first");
+	is(in(0xcf9), 0x02, "and reads back");
+	out(0xcf9, 0x06);
+	is(fake.resets, 1, "and resets on its rising bit");
+	out(0xcf9, 0x06);
+	is(fake.resets, 1, "only then");
 	fake_stop();
+}
+
+static void test_debugcon(void)
+{
+	char text[64] = "";
+	int ends[2];
+	ssize_t got;
+
+	fake_prepare();
+	ok(!pipe2(ends, O_NONBLOCK), "a pipe for the debug console");
+	fake.env.debugcon_fd = ends[1];
+	fake_create(&debugcon_device);
+	is(in(0xe9), 0xe9, "the debug console says that it is there");
+	out(0xe9, 'h');
+	out(0xe9, 'i');
+	is(read(ends[0], text, sizeof(text)), (ssize_t)-1, "it collects a line");
+	out(0xe9, '\n');
+	got = read(ends[0], text, sizeof(text));
+	ok(got == 3 && !memcmp(text, "hi\n", 3), "and writes it in one piece");
+	out(0xe9, '?');
+	fake_pass(NSEC_PER_SEC);
+	got = read(ends[0], text, sizeof(text));
+	ok(got == 1 && text[0] == '?', "a line without an end is written after a while");
+	out(0xe9, '!');
+	fake_stop();
+	got = read(ends[0], text, sizeof(text));
+	ok(got == 1 && text[0] == '!', "and at the end");
+	close(ends[0]);
+
+	signal(SIGPIPE, SIG_IGN);
+	fake_prepare();
+	fake.env.debugcon_fd = ends[1];
+	fake_create(&debugcon_device);
+	out(0xe9, '\n');
+	is(fake.exit_status, 6, "output that nobody takes ends the run");
+	fake_stop();
+	close(ends[1]);
 }
 
 static void test_table(void)
@@ -94,6 +151,7 @@ int main(void)
 	test_i8042();
 	test_debug_exit();
 	test_small();
+	test_debugcon();
 	test_table();
 	return tap_done();
 }

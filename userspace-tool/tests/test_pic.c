@@ -36,6 +36,21 @@ static u8 acknowledge(void)
 	return vector;
 }
 
+static void test_sci(void)
+{
+	start(0x01);
+	is(in(0x4d0), 0x00, "the master's lines are edge triggered at first");
+	is(in(0x4d1), 0x02, "and of the slave's all but line 9, the SCI");
+	set(9, true);
+	is(acknowledge(), 0x39, "the SCI interrupts");
+	out(0xa0, 0x20);
+	out(0x20, 0x20);
+	ok(fake.intr, "again after its end, while it is up");
+	set(9, false);
+	ok(!fake.intr, "and no more when it goes down");
+	fake_stop();
+}
+
 static void test_edge(void)
 {
 	start(0x01);
@@ -100,11 +115,11 @@ static void test_cascade(void)
 	out(0xa0, 0x0b);
 	is(in(0x20), 0x04, "the master serves the cascade");
 	is(in(0xa0), 0x10, "and the slave its input");
-	set(9, true);
+	set(10, true);
 	ok(!fake.intr, "the cascade in service blocks the slave");
 	out(0xa0, 0x20);
 	out(0x20, 0x20);
-	is(acknowledge(), 0x39, "after both ends the next one comes");
+	is(acknowledge(), 0x3a, "after both ends the next one comes");
 	out(0xa0, 0x20);
 	out(0x20, 0x20);
 	set(8, true);
@@ -242,6 +257,7 @@ static void test_initialisation(void)
 
 int main(void)
 {
+	test_sci();
 	test_edge();
 	test_priority();
 	test_mask();

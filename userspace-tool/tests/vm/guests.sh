@@ -26,6 +26,25 @@ has err 'CS  *0000' "and the registers"
 
 run_guest 8 "a reset with --on-reset exit is status 8" --on-reset exit "$GUESTS/reset.bin"
 
+run_guest 8 "so is one by the register that ACPI names" --on-reset exit "$GUESTS/cf9.bin"
+
+run_guest 3 "level-triggered interrupts come again until the line goes down" --type flat "$GUESTS/ioapic.bin"
+
+run_guest 0 "a kernel written for QEMU finds fw_cfg and powers off" --type flat --fw-cfg name=opt/note,string=hello "$GUESTS/qemu.bin"
+has err '^hello$' "and its debug console is standard error"
+
+printf 'from a file' >"$folder/note"
+run_guest 0 "--debugcon takes a file" --type flat --fw-cfg "opt/note,file=$folder/note" --debugcon "$folder/debug" "$GUESTS/qemu.bin"
+[ "$(cat "$folder/debug")" = 'from a file' ] && [ ! -s "$folder/err" ]
+result $? "which gets what the guest writes to port 0xe9"
+
+# cf9.bin starts with memory and devices as new, or ends by debug-exit
+timeout -s TERM 10 mini-vm run "$GUESTS/cf9.bin" >"$folder/out" 2>"$folder/err" </dev/null
+status=$?
+letters=$(tr -cd S <"$folder/out" | wc -c)
+[ "$letters" -ge 3 ] && [ "$((status % 2))" -eq 0 ]
+result $? "a machine that was reset is as new ($letters times, status $status)"
+
 # --on-reset reboot: the guest resets for ever; three letters prove it
 timeout -s TERM 10 mini-vm run "$GUESTS/reset.bin" >"$folder/out" 2>"$folder/err" </dev/null
 status=$?
