@@ -48,8 +48,8 @@ enum boot_mode { BOOT_REAL, BOOT_PROTECTED, BOOT_LONG };
  * @rsp:	stack pointer
  * @rsi:	Linux: address of the boot parameters
  * @rdx:	boot sector: drive number in DL
- * @code:	real mode: code segment selector
- * @data:	real mode: data and stack segment selectors
+ * @code:	code segment selector
+ * @data:	data and stack segment selectors
  * @cr3:	long mode: page tables
  * @gdt:	GPA of the GDT, in protected and long mode
  * @gdt_limit:	its limit
