@@ -33,13 +33,13 @@ static const struct argp_option options[] = {
 	{ "initrd", KEY_INITRD, "FILE", 0,
 	  "initial RAM disk of a Linux kernel", 0 },
 	{ "append", KEY_APPEND, "STRING", 0,
-	  "command line of a Linux kernel", 0 },
+	  "command line of a kernel", 0 },
 	{ "memory", KEY_MEMORY, "SIZE", 0,
 	  "the guest's memory, with suffix M or G (default 256M)", 0 },
 	{ "name", KEY_NAME, "NAME", 0,
 	  "name of the VM (default: the image's)", 0 },
 	{ "type", KEY_TYPE, "TYPE", 0,
-	  "auto, bzimage, bootsector or flat (default auto)", 0 },
+	  "auto, bzimage, elf, bootsector or flat (default auto)", 0 },
 	{ "on-reset", KEY_ON_RESET, "ACTION", 0,
 	  "when the guest resets: reboot (default) or exit", 0 },
 	{ "stats", KEY_STATS, NULL, 0,
@@ -83,6 +83,7 @@ static void parse_type(const char *text, struct machine_config *config,
 	} types[] = {
 		{ "auto", IMAGE_AUTO },
 		{ "bzimage", IMAGE_BZIMAGE },
+		{ "elf", IMAGE_ELF },
 		{ "bootsector", IMAGE_BOOT_SECTOR },
 		{ "flat", IMAGE_FLAT },
 	};
@@ -94,7 +95,7 @@ static void parse_type(const char *text, struct machine_config *config,
 			return;
 		}
 	}
-	argp_error(state, "--type: '%s' is not an image type; choose auto, bzimage, bootsector or flat",
+	argp_error(state, "--type: '%s' is not an image type; choose auto, bzimage, elf, bootsector or flat",
 		   text);
 }
 

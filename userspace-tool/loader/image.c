@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../report.h"
+#include "elf.h"
 #include "loader.h"
 
 #define BOOT_SECTOR_SIZE	512
@@ -58,6 +59,12 @@ static bool has_suffix(const char *path, const char *suffix)
 	return length > end && !strcmp(path + length - end, suffix);
 }
 
+static bool is_linux(const u8 *head, size_t bytes)
+{
+	return bytes >= LINUX_MAGIC_OFFSET + 4 &&
+	       !memcmp(head + LINUX_MAGIC_OFFSET, "HdrS", 4);
+}
+
 static int detect(struct boot_files *files)
 {
 	u8 head[LINUX_MAGIC_OFFSET + 4] = { 0 };
@@ -73,28 +80,44 @@ static int detect(struct boot_files *files)
 		    head[BOOT_SIGNATURE_OFFSET] == 0x55 &&
 		    head[BOOT_SIGNATURE_OFFSET + 1] == 0xaa;
 
-	if (signature && (size_t)got == sizeof(head) &&
-	    !memcmp(head + LINUX_MAGIC_OFFSET, "HdrS", 4)) {
+	if (signature && is_linux(head, (size_t)got)) {
 		files->type = IMAGE_BZIMAGE;
-	} else if (got >= 4 && !memcmp(head, "\177ELF", 4)) {
-		report_error("%s: this is an ELF file, which mini-vm cannot boot; name the kernel's bzImage (often called vmlinuz)",
-			     files->image_path);
-		return STATUS_RESOURCE;
+	} else if (elf_matches(head, (size_t)got)) {
+		files->type = IMAGE_ELF;
 	} else if (signature && files->image_size == BOOT_SECTOR_SIZE) {
 		files->type = IMAGE_BOOT_SECTOR;
 	} else if (has_suffix(files->image_path, ".flat") ||
 		   has_suffix(files->image_path, ".bin")) {
 		files->type = IMAGE_FLAT;
 	} else {
-		report_error("%s: not a kernel: it has neither a Linux boot header nor the size and signature of a boot sector; for real-mode code use --type flat",
+		report_error("%s: not a kernel: it has no header of Linux or ELF, nor the size and signature of a boot sector; for real-mode code use --type flat",
 			     files->image_path);
 		return STATUS_RESOURCE;
 	}
 	return STATUS_OK;
 }
 
+/* An option that this type of image cannot use is a mistake, not ignored. */
+static int check_options(const struct boot_files *files)
+{
+	bool kernel = files->type == IMAGE_BZIMAGE ||
+		      files->type == IMAGE_ELF;
+
+	if (!kernel && files->initrd_path) {
+		report_error("%s: only a kernel takes --initrd, and this image is not one",
+			     files->image_path);
+		return STATUS_USAGE;
+	}
+	if (!kernel && *files->command_line) {
+		report_error("%s: only a kernel takes --append, and this image is not one",
+			     files->image_path);
+		return STATUS_USAGE;
+	}
+	return STATUS_OK;
+}
+
 /**
- * image_open() - open the image and the initrd and settle the image's type
+ * image_open() - open the image and what goes with it, settle the image's type
  * @files: paths and wanted type in, descriptors, sizes and type out
  *
  * Return: STATUS_OK, or another status after a report; image_close() is due in
@@ -106,25 +129,17 @@ int image_open(struct boot_files *files)
 
 	files->image_fd = -1;
 	files->initrd_fd = -1;
-	status = open_file(files->image_path, "image", &files->image_fd,
-			   &files->image_size);
-	if (status == STATUS_OK && files->initrd_path)
-		status = open_file(files->initrd_path, "initrd",
-				   &files->initrd_fd, &files->initrd_size);
+	status = open_file(files->image_path, "image",
+			   &files->image_fd, &files->image_size);
 	if (status == STATUS_OK && files->type == IMAGE_AUTO)
 		status = detect(files);
+	if (status == STATUS_OK)
+		status = check_options(files);
 	if (status != STATUS_OK)
 		return status;
-	if (files->type != IMAGE_BZIMAGE && files->initrd_path) {
-		report_error("%s: only a Linux kernel takes --initrd, and this image is not one",
-			     files->image_path);
-		return STATUS_USAGE;
-	}
-	if (files->type != IMAGE_BZIMAGE && *files->command_line) {
-		report_error("%s: only a Linux kernel takes --append, and this image is not one",
-			     files->image_path);
-		return STATUS_USAGE;
-	}
+	if (files->initrd_path)
+		return open_file(files->initrd_path, "initrd",
+				 &files->initrd_fd, &files->initrd_size);
 	return STATUS_OK;
 }
 
@@ -200,6 +215,7 @@ int image_load(const struct boot_files *files, const struct guest_mem *mem,
 				      const struct guest_mem *mem,
 				      struct boot_state *state) = {
 		[IMAGE_BZIMAGE] = bzimage_load,
+		[IMAGE_ELF] = vmlinux_load,
 		[IMAGE_BOOT_SECTOR] = boot_sector_load,
 		[IMAGE_FLAT] = flat_load,
 	};

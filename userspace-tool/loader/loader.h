@@ -13,13 +13,14 @@
 enum image_type {
 	IMAGE_AUTO,
 	IMAGE_BZIMAGE,
+	IMAGE_ELF,
 	IMAGE_BOOT_SECTOR,
 	IMAGE_FLAT,
 };
 
 /**
  * struct boot_files - what the user named on the command line
- * @type:		IMAGE_AUTO until image_detect() has looked
+ * @type:		IMAGE_AUTO until image_open() has looked
  * @image_path:		for messages
  * @image_fd:		open for reading
  * @image_size:		bytes
@@ -76,6 +77,8 @@ int load_file(const char *path, int fd, u64 offset, u64 length,
 	      const struct guest_mem *mem, u64 gpa);
 
 int bzimage_load(const struct boot_files *files, const struct guest_mem *mem,
+		 struct boot_state *state);
+int vmlinux_load(const struct boot_files *files, const struct guest_mem *mem,
 		 struct boot_state *state);
 int boot_sector_load(const struct boot_files *files,
 		     const struct guest_mem *mem, struct boot_state *state);
