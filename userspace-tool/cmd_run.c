@@ -27,19 +27,22 @@ enum option_key {
 	KEY_TYPE = 't',
 	KEY_ON_RESET = 0x100,
 	KEY_STATS,
+	KEY_MODULE,
 };
 
 static const struct argp_option options[] = {
 	{ "initrd", KEY_INITRD, "FILE", 0,
-	  "initial RAM disk of a Linux kernel", 0 },
+	  "initial RAM disk of a Linux kernel; modules of a Multiboot image, separated by commas", 0 },
 	{ "append", KEY_APPEND, "STRING", 0,
 	  "command line of a kernel", 0 },
+	{ "module", KEY_MODULE, "FILE[ STRING]", 0,
+	  "module of a Multiboot image and what it is told; can be repeated", 0 },
 	{ "memory", KEY_MEMORY, "SIZE", 0,
 	  "the guest's memory, with suffix M or G (default 256M)", 0 },
 	{ "name", KEY_NAME, "NAME", 0,
 	  "name of the VM (default: the image's)", 0 },
 	{ "type", KEY_TYPE, "TYPE", 0,
-	  "auto, bzimage, elf, bootsector or flat (default auto)", 0 },
+	  "auto, bzimage, elf, multiboot, bootsector or flat (default auto)", 0 },
 	{ "on-reset", KEY_ON_RESET, "ACTION", 0,
 	  "when the guest resets: reboot (default) or exit", 0 },
 	{ "stats", KEY_STATS, NULL, 0,
@@ -84,6 +87,7 @@ static void parse_type(const char *text, struct machine_config *config,
 		{ "auto", IMAGE_AUTO },
 		{ "bzimage", IMAGE_BZIMAGE },
 		{ "elf", IMAGE_ELF },
+		{ "multiboot", IMAGE_MULTIBOOT },
 		{ "bootsector", IMAGE_BOOT_SECTOR },
 		{ "flat", IMAGE_FLAT },
 	};
@@ -95,7 +99,7 @@ static void parse_type(const char *text, struct machine_config *config,
 			return;
 		}
 	}
-	argp_error(state, "--type: '%s' is not an image type; choose auto, bzimage, elf, bootsector or flat",
+	argp_error(state, "--type: '%s' is not an image type; choose auto, bzimage, elf, multiboot, bootsector or flat",
 		   text);
 }
 
@@ -109,6 +113,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_APPEND:
 		config->files.command_line = argument;
+		break;
+	case KEY_MODULE:
+		if (config->files.module_args == BOOT_MODULES_MAX)
+			argp_error(state, "--module: a guest can have %d modules at most",
+				   BOOT_MODULES_MAX);
+		config->files.module_arg[config->files.module_args++] =
+			argument;
 		break;
 	case KEY_MEMORY:
 		return parse_memory(argument, config, state);

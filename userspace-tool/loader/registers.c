@@ -49,6 +49,8 @@ void boot_registers(const struct boot_state *state, struct mvm_sregs *sregs,
 	memset(gpr, 0, sizeof(*gpr) * MVM_NR_GPRS);
 	gpr[MVM_RSP] = state->rsp;
 	gpr[MVM_RSI] = state->rsi;
+	gpr[MVM_RAX] = state->rax;
+	gpr[MVM_RBX] = state->rbx;
 	gpr[MVM_RDX] = state->rdx;
 	*rip = state->rip;
 	*rflags = RFLAGS_FIXED;

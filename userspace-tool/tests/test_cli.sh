@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # test_cli.sh - the command line as a person meets it: statuses and sentences.
+# Runs build/mini-vm on the host; nothing here needs the kernel module.
 cd "$(dirname "$0")/.." || exit 1
 tool=build/mini-vm
 folder=$(mktemp -d) || exit 1
@@ -79,6 +80,13 @@ expect 6 'a position-independent program' "a program" run "$tool"
 # the boot flag and the magic number at 0x1fe, all that tells a kernel
 { head -c 510 /dev/zero; printf '\125\252\353\152HdrS'; head -c 300 /dev/zero; } >"$folder/kernel"
 expect 6 'there is no such initrd' "a missing initrd" run --initrd "$folder/none" "$folder/kernel"
+expect 2 'only a Multiboot image takes --module' "--module without a Multiboot image" run --module "$folder/text" "$folder/kernel"
+expect 2 'modules at most' "too many modules" run $(printf -- '--module m %.0s' $(seq 65)) image
+expect 6 'there is no such module' "a missing module" run --module "$folder/none and a string" build/guests/multiboot.elf
+expect 6 'there is no such module' "a missing module in a list" run --initrd "$folder/text,$folder/none" build/guests/multiboot.elf
+expect 2 'not with both' "modules named in two ways" run --module "$folder/text" --initrd "$folder/text" build/guests/multiboot.elf
+expect 2 'a module needs a file' "a module without a file" run --module ' ' build/guests/multiboot.elf
+expect 6 'no Multiboot header' "no Multiboot image" run --type multiboot "$folder/text"
 expect 6 'does not begin with' "no ELF file" run --type elf "$folder/text"
 expect 2 'only a kernel takes --append' "--append without a kernel" run --append quiet build/guests/hello.bin
 expect 2 'only a kernel takes --initrd' "--initrd without a kernel" run --initrd "$folder/text" build/guests/hello.bin
@@ -95,6 +103,7 @@ if [ -e /dev/mini-vm ]; then
 	count=$((count + 1))
 	echo "ok $count - no device # SKIP this machine has one"
 else
+	expect 4 'the kernel module is not loaded' "no device" run build/guests/hello.bin
 	"$tool" check >"$folder/out" 2>"$folder/err"
 	status=$?
 	[ $status -eq 4 ] && grep -q '^This machine cannot run VMs' "$folder/out"
