@@ -25,7 +25,7 @@ exits_cost_what_the_budget_says() {
 	run_programs cost /selftests/ cpuid_cost
 }
 
-entry tool-runs-guests "the tool's own small guests run in the lab VM"
+entry tool-runs-guests "the tool's own small guests, Multiboot images among them, run in the lab VM"
 tool_runs_guests() {
 	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
 	run_programs tool-vm /tool-tests/ guests.sh multiboot.sh

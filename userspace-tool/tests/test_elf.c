@@ -153,9 +153,9 @@ static void test_segments(void)
 	refused("more bytes in the file", "more in the file than in memory");
 	new_kernel();
 	phdr[0].p_offset = 0x2001;
-	refused("truncated", "a segment that ends behind the file");
+	refused("boot: the file is truncated", "a segment that ends behind the file");
 	phdr[0].p_offset = ~0ULL;
-	refused("truncated", "a segment that begins behind the file");
+	refused("boot: the file is truncated", "a segment that begins behind the file");
 	new_kernel();
 	phdr[1].p_paddr = 0x8000;
 	ehdr->e_entry = 0x8000;
@@ -180,9 +180,9 @@ static void test_segments(void)
 	refused("wrong size", "program headers of a wrong size");
 	new_kernel();
 	ehdr->e_phoff = sizeof(image) - 100;
-	refused("truncated", "program headers that end behind the file");
+	refused("boot: the file is truncated", "program headers that end behind the file");
 	ehdr->e_phoff = ~0ULL - 8;
-	refused("truncated", "and far behind");
+	refused("boot: the file is truncated", "and far behind");
 }
 
 static void test_many(void)

@@ -214,7 +214,7 @@ static void test_flat(void)
 	put32(HEADER + 20, LOAD_GPA);
 	refused("end before they begin", "an empty image");
 	put32(HEADER + 20, LOAD_GPA + IMAGE_BYTES - 0xff);
-	refused("truncated", "an image that ends behind the file");
+	refused("boot: the file is truncated", "an image that ends behind the file");
 	new_flat();
 	put32(HEADER + 24, LOAD_GPA + 0x1fff);
 	refused("end the zeros", "zeros that end in the image");

@@ -11,7 +11,7 @@
 sum() {
 	od -An -v -tu1 "$1" | awk '
 		{ for (i = 1; i <= NF; i++) sum = (sum * 31 + $i) % 4294967296 }
-		END { printf "%x", sum }'
+		END { printf "%.0f", sum }'
 }
 
 # good NAME: each check of the guest held, and it came to its end

@@ -248,7 +248,7 @@ static void check_modules(const struct info *info)
 		print("module: ");
 		print((const char *)module->string);
 		fact(" | bytes ", module->end - module->start, 10);
-		fact(" sum ", sum, 16);
+		fact(" sum ", sum, 10);
 		put('\n');
 	}
 	check(aligned, "modules begin on a page");
