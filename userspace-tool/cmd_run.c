@@ -148,7 +148,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		config->files.image_path = argument;
 		break;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which image? name a kernel, a boot sector or a flat binary");
+		argp_error(state, "which image? name a kernel, a Multiboot image, a boot sector or a flat binary");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
