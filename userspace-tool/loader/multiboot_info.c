@@ -55,6 +55,12 @@
 #define BOOT_CS			0x08
 #define BOOT_DS			0x10
 
+/*
+ * ESP is undefined.  Behind QEMU's loader it is what the BIOS left, a little
+ * below this, and some images call before they set it.
+ */
+#define BOOT_STACK		0x7000
+
 /**
  * struct layout - the memory behind the image, given out upwards
  * @mem:	guest memory
@@ -206,7 +212,7 @@ static void write_block(const struct boot_files *files, u8 *block, u64 base,
  * @files: the image's name, the command line and the modules
  * @mem: guest memory
  * @image: where the image lies, checked to be RAM below 4 GiB
- * @state: out: GDT, selectors, EAX and EBX
+ * @state: out: GDT, selectors, EAX, EBX and ESP
  *
  * Return: STATUS_OK, or STATUS_RESOURCE after a report.
  */
@@ -240,5 +246,6 @@ int multiboot_inform(const struct boot_files *files,
 	      HAS_LOADER_NAME);
 	state->rax = LOADER_MAGIC;
 	state->rbx = page_gpa + PAGE_INFO;
+	state->rsp = BOOT_STACK;
 	return load_modules(files, &layout, block);
 }

@@ -100,6 +100,7 @@ static void test_elf(void)
 	boot_registers(&state, &sregs, gpr, &rip, &rflags);
 	is(gpr[MVM_RAX], 0x2badb002, "EAX has the magic number");
 	is(gpr[MVM_RBX], state.rbx, "EBX the information's address");
+	ok(gpr[MVM_RSP] >= 4096 && guest_mem_at_writable(&mem, gpr[MVM_RSP] - 4096, 4096), "ESP is the end of a page that can be written");
 	ok(sregs.cr0 & CR0_PE && !(sregs.cr0 & CR0_PG), "protection is on, paging off");
 	is(rflags, 2, "interrupts are off");
 	ok(sregs.cs.selector == 8 && sregs.cs.access == 0xc09b && !sregs.cs.base && sregs.cs.limit == 0xffffffff, "CS is flat 32-bit code");
