@@ -80,7 +80,7 @@ static bool is_linux(const u8 *head, size_t bytes)
 
 static int detect(struct boot_files *files)
 {
-	u8 head[MULTIBOOT_SEARCH] = { 0 };
+	u8 head[MULTIBOOT2_SEARCH] = { 0 };
 	ssize_t got = pread(files->image_fd, head, sizeof(head), 0);
 	struct multiboot_header header;
 	bool signature;
@@ -98,6 +98,10 @@ static int detect(struct boot_files *files)
 		files->type = IMAGE_BZIMAGE;
 	} else if (multiboot_find(head, (size_t)got, &header)) {
 		files->type = IMAGE_MULTIBOOT;
+	} else if (multiboot2_matches(head, (size_t)got)) {
+		report_error("%s: this is a Multiboot 2 image, and only Multiboot 1 is supported; give it a Multiboot 1 header too",
+			     files->image_path);
+		return STATUS_RESOURCE;
 	} else if (elf_matches(head, (size_t)got)) {
 		files->type = IMAGE_ELF;
 	} else if (signature && files->image_size == BOOT_SECTOR_SIZE) {

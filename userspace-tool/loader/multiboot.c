@@ -19,6 +19,8 @@
 #define HEADER_MAGIC		0x1badb002
 #define HEADER_BYTES		12
 #define HEADER_BYTES_ADDRESSES	32
+#define HEADER2_MAGIC		0xe85250d6
+#define HEADER2_BYTES		16
 
 /* Flags: below 16 what must be understood, above what need not */
 #define FLAG_VIDEO		BIT(2)
@@ -68,6 +70,34 @@ bool multiboot_find(const u8 *head, size_t bytes,
 		header->bss_end = get32(found + 24);
 		header->entry = get32(found + 28);
 		return true;
+	}
+	return false;
+}
+
+/**
+ * multiboot2_matches() - look for a header of Multiboot 2, which is another
+ * protocol and not supported
+ * @head: the file's first bytes
+ * @bytes: how many; MULTIBOOT2_SEARCH at most are searched
+ *
+ * Source: Multiboot2 Specification version 2.0, 3.1.
+ *
+ * Return: whether there is one.
+ */
+bool multiboot2_matches(const u8 *head, size_t bytes)
+{
+	size_t at;
+
+	if (bytes > MULTIBOOT2_SEARCH)
+		bytes = MULTIBOOT2_SEARCH;
+	for (at = 0; at + HEADER2_BYTES <= bytes; at += 8) {
+		const u8 *found = head + at;
+
+		/* magic, architecture, length and checksum */
+		if (get32(found) == HEADER2_MAGIC &&
+		    !(u32)(HEADER2_MAGIC + get32(found + 4) +
+			   get32(found + 8) + get32(found + 12)))
+			return true;
 	}
 	return false;
 }

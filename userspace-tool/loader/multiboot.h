@@ -10,6 +10,7 @@
 
 /* The header lies in the first bytes of the file */
 #define MULTIBOOT_SEARCH	8192
+#define MULTIBOOT2_SEARCH	32768
 
 /**
  * struct multiboot_header - the header, in the file's byte order no more
@@ -32,6 +33,7 @@ struct multiboot_header {
 };
 
 bool multiboot_find(const u8 *head, size_t bytes, struct multiboot_header *header);
+bool multiboot2_matches(const u8 *head, size_t bytes);
 int multiboot_inform(const struct boot_files *files, const struct guest_mem *mem,
 		     const struct elf_image *image, struct boot_state *state);
 

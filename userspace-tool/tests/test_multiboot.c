@@ -161,6 +161,21 @@ static void test_elf(void)
 	refused("without a Multiboot header", "and is aligned to 4 bytes");
 }
 
+static void test_version2(void)
+{
+	new_elf();
+	put32(0x1000, 0xe85250d6);
+	put32(0x1004, 0);
+	put32(0x1008, 24);
+	put32(0x100c, 0 - (0xe85250d6 + 24));
+	is(load(), STATUS_OK, "an image with headers of both versions loads");
+	put32(HEADER, 0);
+	files.type = IMAGE_AUTO;
+	refused("only Multiboot 1 is supported", "one of version 2 alone does not");
+	put32(0x100c, 0);
+	refused("without a Multiboot header", "unless its checksum is wrong");
+}
+
 static void test_elf64(void)
 {
 	Elf64_Ehdr *const wide = (Elf64_Ehdr *)image;
@@ -377,6 +392,7 @@ int main(void)
 	if (!load_begin())
 		return 1;
 	test_elf();
+	test_version2();
 	test_elf64();
 	test_flat();
 	test_low();
