@@ -30,19 +30,22 @@ enum option_key {
 	KEY_STATS,
 	KEY_FW_CFG,
 	KEY_DEBUGCON,
+	KEY_MODULE,
 };
 
 static const struct argp_option options[] = {
 	{ "initrd", KEY_INITRD, "FILE", 0,
-	  "initial RAM disk of a Linux kernel", 0 },
+	  "initial RAM disk of a Linux kernel; modules of a Multiboot image, separated by commas", 0 },
 	{ "append", KEY_APPEND, "STRING", 0,
-	  "command line of a Linux kernel", 0 },
+	  "command line of a kernel", 0 },
+	{ "module", KEY_MODULE, "FILE[ STRING]", 0,
+	  "module of a Multiboot image and what it is told; can be repeated", 0 },
 	{ "memory", KEY_MEMORY, "SIZE", 0,
 	  "the guest's memory, with suffix M or G (default 256M)", 0 },
 	{ "name", KEY_NAME, "NAME", 0,
 	  "name of the VM (default: the image's)", 0 },
 	{ "type", KEY_TYPE, "TYPE", 0,
-	  "auto, bzimage, bootsector or flat (default auto)", 0 },
+	  "auto, bzimage, elf, multiboot, bootsector or flat (default auto)", 0 },
 	{ "on-reset", KEY_ON_RESET, "ACTION", 0,
 	  "when the guest resets: reboot (default) or exit", 0 },
 	{ "fw-cfg", KEY_FW_CFG, "name=NAME,file=FILE|string=STRING", 0,
@@ -90,6 +93,8 @@ static void parse_type(const char *text, struct machine_config *config,
 	} types[] = {
 		{ "auto", IMAGE_AUTO },
 		{ "bzimage", IMAGE_BZIMAGE },
+		{ "elf", IMAGE_ELF },
+		{ "multiboot", IMAGE_MULTIBOOT },
 		{ "bootsector", IMAGE_BOOT_SECTOR },
 		{ "flat", IMAGE_FLAT },
 	};
@@ -101,7 +106,7 @@ static void parse_type(const char *text, struct machine_config *config,
 			return;
 		}
 	}
-	argp_error(state, "--type: '%s' is not an image type; choose auto, bzimage, bootsector or flat",
+	argp_error(state, "--type: '%s' is not an image type; choose auto, bzimage, elf, multiboot, bootsector or flat",
 		   text);
 }
 
@@ -124,6 +129,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_APPEND:
 		config->files.command_line = argument;
+		break;
+	case KEY_MODULE:
+		if (config->files.module_args == BOOT_MODULES_MAX)
+			argp_error(state, "--module: a guest can have %d modules at most",
+				   BOOT_MODULES_MAX);
+		config->files.module_arg[config->files.module_args++] =
+			argument;
 		break;
 	case KEY_MEMORY:
 		return parse_memory(argument, config, state);
@@ -158,7 +170,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		config->files.image_path = argument;
 		break;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which image? name a kernel, a boot sector or a flat binary");
+		argp_error(state, "which image? name a kernel, a Multiboot image, a boot sector or a flat binary");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

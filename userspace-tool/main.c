@@ -21,7 +21,7 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
-	{ "run", "boot a kernel, a boot sector or a flat binary", cmd_run },
+	{ "run", "boot a kernel, a Multiboot image, a boot sector or a flat binary", cmd_run },
 	{ "check", "say whether this machine can run VMs", cmd_check },
 };
 

@@ -6,6 +6,9 @@
  * Prints "ADDRESS ENTRY END" in hexadecimal: where OUTPUT belongs, where the
  * kernel is entered, and the end of all it uses at first, BSS included.
  * The decompressor (xz, gzip, ...) is run as a program.
+ *
+ * kernel-image --elf KERNEL OUTPUT: writes the decompressed kernel as the ELF
+ * file that it is (a vmlinux without symbols) and prints nothing.
  */
 #include <elf.h>
 #include <errno.h>
@@ -201,14 +204,31 @@ static void write_segments(struct bytes elf, const char *path)
 	       (unsigned long long)header->e_entry, (unsigned long long)used);
 }
 
+static void write_elf(struct bytes elf, const char *path)
+{
+	FILE *file;
+
+	if (memcmp(elf.data, ELFMAG, SELFMAG) != 0)
+		die("not an ELF kernel");
+	file = fopen(path, "wb");
+	if (!file || fwrite(elf.data, 1, elf.size, file) != elf.size || fclose(file) != 0)
+		die("%s: %s", path, strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	struct bytes image, payload;
+	int elf = argc == 4 && strcmp(argv[1], "--elf") == 0;
 
-	if (argc != 3)
-		die("usage: kernel-image KERNEL OUTPUT");
-	image = map_file(argv[1]);
+	if (argc != 3 && !elf)
+		die("usage: kernel-image [--elf] KERNEL OUTPUT");
+	image = map_file(argv[argc - 2]);
 	payload = find_payload(image);
-	write_segments(payload.data ? decompress(payload) : image, argv[2]);
+	if (payload.data)
+		image = decompress(payload);
+	if (elf)
+		write_elf(image, argv[3]);
+	else
+		write_segments(image, argv[2]);
 	return 0;
 }

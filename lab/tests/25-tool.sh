@@ -25,6 +25,31 @@ tool() {
 	return $status
 }
 
+entry tool-fuzz 'fuzzing each target for twenty seconds finds nothing'
+tool_fuzz() {
+	PROJECT=$LAB_BUILD/tool
+	with_lock "$LAB_BUILD/locks/tool" fuzz_all
+}
+
+# One after the other: each gets a CPU for itself.
+fuzz_all() {
+	local name folder=$LAB_BUILD/tool/userspace-tool
+	copy_project
+	make -C "$folder" --no-print-directory -j"$(nproc)" fuzz-build
+	for name in "$LAB_ROOT"/userspace-tool/fuzz/fuzz_*.c; do
+		name=${name##*/fuzz_}
+		name=${name%.c}
+		# At its end a target says how often it ran; it must have begun to fuzz.
+		if make -C "$folder" --no-print-directory "fuzz-$name" FUZZ_SECONDS=20 >"$WORK/fuzz" &&
+			grep -Eq '^stat::number_of_executed_units: *[0-9]{3}' "$WORK/fuzz"; then
+			result pass "tool-fuzz.$name"
+		else
+			result fail "tool-fuzz.$name" 'it found something or did not run'
+		fi
+		cat "$WORK/fuzz"
+	done
+}
+
 make_tool_check() {
 	copy_project
 	make -C "$PROJECT/userspace-tool" --no-print-directory -j"$(nproc)" check

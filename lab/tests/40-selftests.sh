@@ -25,10 +25,10 @@ exits_cost_what_the_budget_says() {
 	run_programs cost /selftests/ cpuid_cost
 }
 
-entry tool-runs-guests "the tool's own small guests run in the lab VM"
+entry tool-runs-guests "the tool's own small guests, Multiboot images among them, run in the lab VM"
 tool_runs_guests() {
 	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
-	run_programs tool-vm /tool-tests/ guests.sh
+	run_programs tool-vm /tool-tests/ guests.sh multiboot.sh
 }
 
 # run_programs GROUP FOLDER PROGRAM...: runs TAP programs in the lab VM, which

@@ -15,10 +15,6 @@
 #define ACCESS_DATA_32		0xc093
 #define ACCESS_TSS_BUSY		0x008b
 
-/* The selectors that the Linux boot protocol asks for */
-#define BOOT_CS			0x10
-#define BOOT_DS			0x18
-
 static void set_segment(struct mvm_segment *segment, u16 selector, u64 base,
 			u32 limit, u32 access)
 {
@@ -53,6 +49,8 @@ void boot_registers(const struct boot_state *state, struct mvm_sregs *sregs,
 	memset(gpr, 0, sizeof(*gpr) * MVM_NR_GPRS);
 	gpr[MVM_RSP] = state->rsp;
 	gpr[MVM_RSI] = state->rsi;
+	gpr[MVM_RAX] = state->rax;
+	gpr[MVM_RBX] = state->rbx;
 	gpr[MVM_RDX] = state->rdx;
 	*rip = state->rip;
 	*rflags = RFLAGS_FIXED;
@@ -65,10 +63,10 @@ void boot_registers(const struct boot_state *state, struct mvm_sregs *sregs,
 		return;
 	}
 
-	set_segment(&sregs->cs, BOOT_CS, 0, 0xffffffff,
+	set_segment(&sregs->cs, state->code, 0, 0xffffffff,
 		    state->mode == BOOT_LONG ? ACCESS_CODE_64 :
 		    ACCESS_CODE_32);
-	set_data_segments(sregs, BOOT_DS, 0, 0xffffffff, ACCESS_DATA_32);
+	set_data_segments(sregs, state->data, 0, 0xffffffff, ACCESS_DATA_32);
 	set_segment(&sregs->tr, 0, 0, 0xffff, ACCESS_TSS_BUSY);
 	memset(&sregs->gdt, 0, sizeof(sregs->gdt));
 	sregs->gdt.base = state->gdt;

@@ -71,7 +71,7 @@ expect 2 'is too little' "too little memory" run --memory 1M image
 expect 2 'cannot be a name' "a name with a slash" run --name a/b image
 expect 2 'cannot be a name' "an empty name" run --name '' image
 expect 2 'cannot be a name' "a name that is too long" run --name 12345678901234567890123456789012 image
-expect 2 'is not an image type' "an unknown type" run --type elf image
+expect 2 'is not an image type' "an unknown type" run --type floppy image
 expect 2 'is not an action' "an unknown action" run --on-reset dance image
 expect 2 'check takes no arguments' "check with an argument" check now
 
@@ -82,10 +82,20 @@ expect 6 'is not a regular file' "a folder as image" run "$folder/dir"
 expect 6 'this image is empty' "an empty image" run "$folder/empty"
 echo text >"$folder/text"
 expect 6 'not a kernel' "a text file" run "$folder/text"
-expect 6 'an ELF file, which mini-vm cannot boot' "an ELF file" run "$tool"
-expect 6 'there is no such initrd' "a missing initrd" run --initrd "$folder/none" "$folder/text"
-expect 2 'only a Linux kernel takes --append' "--append without a kernel" run --append quiet build/guests/hello.bin
-expect 2 'only a Linux kernel takes --initrd' "--initrd without a kernel" run --initrd "$folder/text" build/guests/hello.bin
+expect 6 'a position-independent program' "a program" run "$tool"
+# the boot flag and the magic number at 0x1fe, all that tells a kernel
+{ head -c 510 /dev/zero; printf '\125\252\353\152HdrS'; head -c 300 /dev/zero; } >"$folder/kernel"
+expect 6 'there is no such initrd' "a missing initrd" run --initrd "$folder/none" "$folder/kernel"
+expect 2 'only a Multiboot image takes --module' "--module without a Multiboot image" run --module "$folder/text" "$folder/kernel"
+expect 2 'modules at most' "too many modules" run $(printf -- '--module m %.0s' $(seq 65)) image
+expect 6 'there is no such module' "a missing module" run --module "$folder/none and a string" build/guests/multiboot.elf
+expect 6 'there is no such module' "a missing module in a list" run --initrd "$folder/text,$folder/none" build/guests/multiboot.elf
+expect 2 'not with both' "modules named in two ways" run --module "$folder/text" --initrd "$folder/text" build/guests/multiboot.elf
+expect 2 'a module needs a file' "a module without a file" run --module ' ' build/guests/multiboot.elf
+expect 6 'no Multiboot header' "no Multiboot image" run --type multiboot "$folder/text"
+expect 6 'does not begin with' "no ELF file" run --type elf "$folder/text"
+expect 2 'only a kernel takes --append' "--append without a kernel" run --append quiet build/guests/hello.bin
+expect 2 'only a kernel takes --initrd' "--initrd without a kernel" run --initrd "$folder/text" build/guests/hello.bin
 expect 6 'a boot sector has 512 bytes' "a boot sector of the wrong size" run --type bootsector "$folder/text"
 head -c 700000 /dev/zero >"$folder/big.flat"
 expect 6 'a flat binary may have' "a flat binary that is too big" run "$folder/big.flat"
