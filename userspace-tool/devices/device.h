@@ -29,6 +29,9 @@ enum device_request {
  * @ram_high:		bytes of RAM from 4 GiB up
  * @pic:		set by the PIC when it is created
  * @serial:		set by the first serial port when it is created
+ * @power_button:	set by the device that has a power button when it is
+ *			created: presses it; false: the guest heeds it not
+ * @power_button_device: its argument
  * @now:		monotonic time in ns
  * @wall:		ns since 1970-01-01 00:00 UTC
  * @irq:		drive one of the 16 ISA interrupt lines
@@ -51,6 +54,8 @@ struct device_env {
 	u64 ram_high;
 	struct pic *pic;
 	struct serial *serial;
+	bool (*power_button)(void *device);
+	void *power_button_device;
 
 	u64 (*now)(struct device_env *env);
 	u64 (*wall)(struct device_env *env);
