@@ -15,3 +15,9 @@ debian_guest_answers_a_nonce() {
 	[[ $status == 43 ]]
 	tr -d '\r' <"$WORK/guest" | grep -qx "RESULT ${expected%% *}"
 }
+
+entry running-guests-obey 'ps, pause, resume, stat and stop do what they say to guests that run'
+running_guests_obey() {
+	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
+	run_programs control-vm /tool-tests/ control.sh
+}
