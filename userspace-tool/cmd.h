@@ -13,6 +13,11 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
 
 int cmd_parse(const struct argp *argp, int argc, char **argv, void *input);
 

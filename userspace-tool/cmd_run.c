@@ -12,13 +12,15 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "control/server.h"
 #include "machine.h"
+#include "machine_control.h"
+#include "name.h"
 #include "report.h"
 #include "sandbox.h"
 #include "size.h"
 
 #define DEFAULT_MEMORY	(256 * MIB)
-#define NAME_MAX_LENGTH	31
 
 enum option_key {
 	KEY_INITRD = 'i',
@@ -72,16 +74,6 @@ static error_t parse_memory(const char *text, struct machine_config *config,
 		argp_error(state, "--memory: %s is too little; a guest needs %lluM at least",
 			   text, GUEST_MEM_MIN / MIB);
 	return 0;
-}
-
-static bool valid_name(const char *name)
-{
-	size_t i;
-
-	for (i = 0; name[i]; i++)
-		if (name[i] < 0x21 || name[i] > 0x7e || name[i] == '/')
-			return false;
-	return i && i <= NAME_MAX_LENGTH;
 }
 
 static void parse_type(const char *text, struct machine_config *config,
@@ -140,7 +132,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_MEMORY:
 		return parse_memory(argument, config, state);
 	case KEY_NAME:
-		if (!valid_name(argument))
+		if (!name_valid(argument))
 			argp_error(state, "--name: '%s' cannot be a name; use 1 to %d printable characters without '/' and spaces",
 				   argument, NAME_MAX_LENGTH);
 		config->name = argument;
@@ -185,20 +177,6 @@ static const struct argp parser = {
 	.doc = "Boot IMAGE in a new virtual machine, its serial port on standard input and output.\v"
 	       "In a terminal Ctrl-A x ends the guest and Ctrl-A h lists more keys.",
 };
-
-/* A name made of the image's, with what is not allowed left out. */
-static void default_name(const char *path, char *name)
-{
-	const char *base = strrchr(path, '/');
-	size_t used = 0;
-
-	for (base = base ? base + 1 : path; *base; base++)
-		if (*base >= 0x21 && *base <= 0x7e && used < NAME_MAX_LENGTH)
-			name[used++] = *base;
-	name[used] = '\0';
-	if (!used)
-		strcpy(name, "guest");
-}
 
 /* ------------------------------------------------------------------------
  * Signals
@@ -258,7 +236,7 @@ static int open_signals(struct signals *signals, struct machine *machine)
 	return STATUS_OK;
 }
 
-static int run(const struct machine_config *config)
+static int run(const struct machine_config *config, struct control *control)
 {
 	struct machine *machine = malloc(sizeof(*machine));
 	struct signals signals;
@@ -269,8 +247,11 @@ static int run(const struct machine_config *config)
 		return STATUS_RESOURCE;
 	}
 	status = machine_create(machine, config);
+	machine->control = control;
 	if (status == STATUS_OK)
 		status = open_signals(&signals, machine);
+	if (status == STATUS_OK)
+		status = machine_open_control(machine);
 	if (status == STATUS_OK && config->stats && stats_init())
 		report_error("there is no /proc: --stats will not show memory");
 	if (status == STATUS_OK)
@@ -284,6 +265,7 @@ static int run(const struct machine_config *config)
 	machine->term_open = false;
 	if (config->stats && machine->vm.run)
 		stats_report(machine);
+	control_stop(control);
 	machine_destroy(machine);
 	free(machine);
 	return status;
@@ -311,6 +293,28 @@ static void close_files(struct machine_config *config)
 	image_close(&config->files);
 }
 
+/*
+ * Take the VM's name, make the VM and run it.  A name that was asked for is
+ * given to one VM only; one made of the image's gets a number where it is taken.
+ */
+static int run_named(struct machine_config *config)
+{
+	char name[NAME_MAX_LENGTH + 1];
+	struct control control;
+	int error, status;
+
+	name_from_path(config->files.image_path, name);
+	error = control_open(&control, config->name ? config->name : name, config->name);
+	if (error == -EADDRINUSE)
+		return STATUS_RESOURCE;
+	if (error)
+		report_error("so 'mini-vm ps' and the like will not find this VM");
+	config->name = control.socket.name;
+	status = run(config, &control);
+	control_close(&control, status);
+	return status;
+}
+
 /**
  * cmd_run() - the run subcommand
  * @argc: arguments from "run" on
@@ -324,7 +328,6 @@ int cmd_run(int argc, char **argv)
 		.memory = DEFAULT_MEMORY,
 		.files.command_line = "",
 	};
-	char name[NAME_MAX_LENGTH + 1];
 	int status;
 
 	status = cmd_parse(&parser, argc, argv, &config);
@@ -332,17 +335,13 @@ int cmd_run(int argc, char **argv)
 		fw_cfg_items_free(&config.fw_cfg);
 		return status;
 	}
-	if (!config.name) {
-		default_name(config.files.image_path, name);
-		config.name = name;
-	}
 	status = image_open(&config.files);
 	if (status == STATUS_OK)
 		status = fw_cfg_items_load(&config.fw_cfg);
 	if (status == STATUS_OK)
 		status = open_debugcon(&config);
 	if (status == STATUS_OK)
-		status = run(&config);
+		status = run_named(&config);
 	close_files(&config);
 	return status;
 }

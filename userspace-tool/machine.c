@@ -32,8 +32,7 @@ static struct machine *machine_of(struct device_env *env)
 
 static u64 env_now(struct device_env *env)
 {
-	(void)env;
-	return loop_now();
+	return machine_clock_now(&machine_of(env)->clock);
 }
 
 static u64 env_wall(struct device_env *env)
@@ -98,35 +97,13 @@ static void env_serial_wants(struct device_env *env)
 	(void)env;
 }
 
-struct device_timer {
-	struct loop_timer timer;
-};
-
 static struct device_timer *env_timer_new(struct device_env *env,
 					  void (*fire)(void *opaque),
 					  void *opaque)
 {
-	struct device_timer *timer = malloc(sizeof(*timer));
+	struct machine *machine = machine_of(env);
 
-	if (timer && loop_timer_init(&timer->timer, &machine_of(env)->loop,
-				     fire, opaque)) {
-		free(timer);
-		return NULL;
-	}
-	return timer;
-}
-
-static void env_timer_set(struct device_timer *timer, u64 at)
-{
-	loop_timer_set(&timer->timer, at);
-}
-
-static void env_timer_free(struct device_timer *timer)
-{
-	if (!timer)
-		return;
-	loop_timer_close(&timer->timer);
-	free(timer);
+	return machine_timer_new(&machine->clock, &machine->loop, fire, opaque);
 }
 
 static int create_devices(struct machine *machine)
@@ -152,8 +129,8 @@ static int create_devices(struct machine *machine)
 		.serial_out = env_serial_out,
 		.serial_wants = env_serial_wants,
 		.timer_new = env_timer_new,
-		.timer_set = env_timer_set,
-		.timer_free = env_timer_free,
+		.timer_set = machine_timer_set,
+		.timer_free = machine_timer_free,
 	};
 	for (i = 0; i < device_type_count; i++) {
 		struct device *device = &machine->devices[i];
@@ -194,7 +171,10 @@ static size_t term_room(void *context)
 {
 	struct machine *machine = context;
 
-	return machine->env.serial ? serial_room(machine->env.serial) : 0;
+	/* an interrupt in a pause would be forgotten at its end */
+	if (machine->pause.complete || !machine->env.serial)
+		return 0;
+	return serial_room(machine->env.serial);
 }
 
 static void term_receive(void *context, const u8 *bytes, size_t count)
@@ -208,7 +188,8 @@ static void term_send_break(void *context)
 {
 	struct machine *machine = context;
 
-	if (machine->env.serial)
+	/* not in a pause: see term_room() */
+	if (machine->env.serial && !machine->pause.complete)
 		serial_break(machine->env.serial);
 }
 
@@ -295,6 +276,13 @@ static int start_vcpu(struct machine *machine, const struct boot_state *state)
 	/* there is no exit to complete: begin at rip */
 	run->next_rip = run->rip;
 	run->action = MVM_ACTION_RETRY;
+	if (machine->pause.wanted) {
+		/* a reset came before the pause */
+		machine->held = true;
+		machine_watch_vcpu(machine, false);
+		machine_paused(machine);
+		return STATUS_OK;
+	}
 	error = vm_start(&machine->vm);
 	if (error) {
 		report_error("the kernel module refused to run the guest: %s",
@@ -411,6 +399,7 @@ int machine_create(struct machine *machine,
 	machine->vm.device = -1;
 	machine->vm.fd = -1;
 	machine->vm.vcpu = -1;
+	machine->started = loop_now();
 	status = check_memory(config->memory);
 	if (status != STATUS_OK)
 		return status;
@@ -489,7 +478,7 @@ int machine_run(struct machine *machine)
 			reset(machine);
 		term_pump(&machine->term);
 		/* a vCPU that waited for the reader of its output */
-		if (machine->held && !machine->stopped)
+		if (machine->held && !machine->pause.wanted && !machine->stopped)
 			vcpu_resume(machine);
 	}
 	return machine->status;

@@ -11,6 +11,7 @@
 #include "guest_mem.h"
 #include "loader/loader.h"
 #include "loop.h"
+#include "machine_clock.h"
 #include "mmio.h"
 #include "term.h"
 #include "types.h"
@@ -42,6 +43,22 @@ struct machine_config {
 	bool stats;
 };
 
+struct control;
+
+/**
+ * struct machine_pause - see machine_pause.c
+ * @wanted:	the vCPU must not run
+ * @complete:	and does not
+ * @tsc:	the guest's TSC then
+ * @lapic:	and its local APIC
+ */
+struct machine_pause {
+	bool wanted;
+	bool complete;
+	u64 tsc;
+	struct mvm_lapic lapic;
+};
+
 /**
  * struct machine - a virtual machine
  * @config:	what the user asked for
@@ -57,7 +74,12 @@ struct machine_config {
  * @term_open:	@term is in use
  * @vcpu:	the vCPU's descriptor in the loop
  * @vcpu_added:	and it is there
- * @held:	an exit is answered, but the vCPU waits for the terminal
+ * @held:	an exit is answered, but the vCPU waits for the terminal or for
+ *		the end of a pause
+ * @clock:	the devices' time
+ * @pause:	the vCPU is to stand still
+ * @control:	the control socket, or NULL
+ * @started:	when the machine was made, loop_now()
  * @reset_wanted: the guest pulled the reset line
  * @stopped:	the run is over
  * @status:	exit status then
@@ -81,6 +103,10 @@ struct machine {
 	struct loop_source vcpu;
 	bool vcpu_added;
 	bool held;
+	struct machine_clock clock;
+	struct machine_pause pause;
+	struct control *control;
+	u64 started;
 	bool reset_wanted;
 	bool stopped;
 	int status;
@@ -103,6 +129,11 @@ void vcpu_init(struct machine *machine);
 void vcpu_serve_exit(struct machine *machine);
 void vcpu_resume(struct machine *machine);
 const char *vcpu_exit_name(unsigned int reason);
+
+/* machine_pause.c */
+bool machine_pause(struct machine *machine);
+void machine_paused(struct machine *machine);
+void machine_resume(struct machine *machine);
 
 /* registers.c */
 void registers_report(const struct machine *machine);

@@ -22,6 +22,11 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
 	{ "run", "boot a kernel, a Multiboot image, a boot sector or a flat binary", cmd_run },
+	{ "ps", "list the VMs that run", cmd_ps },
+	{ "stop", "ask a VM's guest to power off, or end the VM", cmd_stop },
+	{ "pause", "let a VM stand still", cmd_pause },
+	{ "resume", "let a paused VM go on", cmd_resume },
+	{ "stat", "show a VM's state and counters", cmd_stat },
 	{ "check", "say whether this machine can run VMs", cmd_check },
 };
 

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +30,8 @@ static const int allowed[] = {
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
 	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(restart_syscall),
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close),
+	/* the control socket and its keeper */
+	SCMP_SYS(accept4), SCMP_SYS(wait4),
 	/* timers, where the vDSO cannot answer */
 	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
 	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
@@ -45,6 +48,7 @@ static const int allowed[] = {
 static const unsigned long allowed_ioctls[] = {
 	MVM_CREATE_VM, MVM_SET_SLOT, MVM_CREATE_VCPU, MVM_RUN, MVM_KICK,
 	MVM_SIGNAL_MSI, MVM_GET_SREGS, MVM_SET_SREGS, MVM_GET_CPUID, MVM_SET_LINE,
+	MVM_GET_MSRS, MVM_SET_MSRS,
 	MVM_GET_LAPIC, MVM_SET_LAPIC, MVM_LAPIC_ACCESS, MVM_GET_STATS,
 	TCGETS, TCSETS,
 };
@@ -98,6 +102,9 @@ static int add_rules(scmp_filter_ctx filter)
 	for (i = 0; i < ARRAY_SIZE(allowed_ioctls) && !error; i++)
 		error = allow_when(filter, SCMP_SYS(ioctl), 1, 0xffffffff,
 				   allowed_ioctls[i]);
+	/* who is it? */
+	if (!error)
+		error = allow_when(filter, SCMP_SYS(getsockopt), 2, 0xffffffff, SO_PEERCRED);
 	/* memory, but none that can be executed */
 	if (!error)
 		error = allow_when(filter, SCMP_SYS(mmap), 2, PROT_EXEC, 0);

@@ -251,15 +251,18 @@ const char *vcpu_exit_name(unsigned int reason)
  * @machine: the machine
  *
  * While the terminal cannot take more output the vCPU is held instead;
- * machine_run() comes here again.
+ * machine_run() comes here again.  Likewise in a pause; then machine_resume()
+ * does.
  */
 void vcpu_resume(struct machine *machine)
 {
 	int error;
 
-	machine->held = term_full(&machine->term);
+	machine->held = machine->pause.wanted || term_full(&machine->term);
 	/* a vCPU that is held stays readable: do not look at it */
 	machine_watch_vcpu(machine, !machine->held);
+	if (machine->pause.wanted)
+		machine_paused(machine);
 	if (machine->held)
 		return;
 	error = vm_start(&machine->vm);

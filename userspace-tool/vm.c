@@ -19,6 +19,9 @@
 #define DEFAULT_PHYS_BITS	36
 #define CPUID_PHYS_BITS		0x80000008
 
+/* IA32_TIME_STAMP_COUNTER (SDM 4, table 2-2) */
+#define MSR_TSC			0x10
+
 /* Local APIC (SDM 3A 11.4.1, 11.5.1, 11.9) */
 #define LAPIC_SVR		0x0f0
 #define LAPIC_LVT_LINT0		0x350
@@ -283,6 +286,87 @@ int vm_start(const struct vm *vm)
 	};
 
 	return ioctl(vm->vcpu, MVM_RUN, &request) ? -errno : 0;
+}
+
+/**
+ * vm_kick() - make the vCPU look at mvm_run.immediate_exit
+ * @vm: the vCPU may run
+ *
+ * Return: 0 or -errno.
+ */
+int vm_kick(const struct vm *vm)
+{
+	struct mvm_kick kick = { .size = sizeof(kick) };
+
+	return ioctl(vm->vcpu, MVM_KICK, &kick) ? -errno : 0;
+}
+
+/* One MSR, by MVM_GET_MSRS or MVM_SET_MSRS. */
+static int access_msr(const struct vm *vm, unsigned long command, struct mvm_msr_entry *entry)
+{
+	struct mvm_msrs msrs = {
+		.size = sizeof(msrs),
+		.count = 1,
+		.entries = (u64)(uintptr_t)entry,
+	};
+
+	return ioctl(vm->vcpu, command, &msrs) ? -errno : 0;
+}
+
+/**
+ * vm_get_tsc() - read the guest's time-stamp counter
+ * @vm: the vCPU is stopped
+ * @tsc: out
+ *
+ * Return: 0 or -errno.
+ */
+int vm_get_tsc(const struct vm *vm, u64 *tsc)
+{
+	struct mvm_msr_entry entry = { .index = MSR_TSC };
+	int error = access_msr(vm, MVM_GET_MSRS, &entry);
+
+	*tsc = entry.data;
+	return error;
+}
+
+/**
+ * vm_set_tsc() - set the guest's time-stamp counter
+ * @vm: the vCPU is stopped
+ * @tsc: from where it counts on
+ *
+ * Return: 0 or -errno.
+ */
+int vm_set_tsc(const struct vm *vm, u64 tsc)
+{
+	struct mvm_msr_entry entry = { .index = MSR_TSC, .data = tsc };
+
+	return access_msr(vm, MVM_SET_MSRS, &entry);
+}
+
+/**
+ * vm_get_lapic() - read the local APIC
+ * @vm: the vCPU is stopped
+ * @lapic: out
+ *
+ * Return: 0 or -errno.
+ */
+int vm_get_lapic(const struct vm *vm, struct mvm_lapic *lapic)
+{
+	memset(lapic, 0, sizeof(*lapic));
+	lapic->size = sizeof(*lapic);
+	return ioctl(vm->vcpu, MVM_GET_LAPIC, lapic) ? -errno : 0;
+}
+
+/**
+ * vm_set_lapic() - write the local APIC
+ * @vm: the vCPU is stopped
+ * @lapic: from vm_get_lapic()
+ *
+ * Return: 0 or -errno.
+ */
+int vm_set_lapic(const struct vm *vm, struct mvm_lapic *lapic)
+{
+	return ioctl(vm->vcpu, MVM_SET_LAPIC, lapic) ? -errno : 0;
 }
 
 /**

@@ -89,3 +89,9 @@ debian_guest_reboots() {
 	# Ended by SIGTERM, after one whole run.
 	[[ $status == 12 ]] && grep -qx 1 "$WORK/guest"
 }
+
+entry running-guests-obey 'ps, pause, resume, stat and stop do what they say to guests that run'
+running_guests_obey() {
+	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
+	run_programs control-vm /tool-tests/ control.sh
+}

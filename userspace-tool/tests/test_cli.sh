@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 tool=build/mini-vm
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
+export MINI_VM_RUNTIME_DIR="$folder/run"
 count=0
 failed=0
 
@@ -74,6 +75,30 @@ expect 2 'cannot be a name' "a name that is too long" run --name 123456789012345
 expect 2 'is not an image type' "an unknown type" run --type floppy image
 expect 2 'is not an action' "an unknown action" run --on-reset dance image
 expect 2 'check takes no arguments' "check with an argument" check now
+expect 2 'ps takes no arguments' "ps with an argument" ps all
+expect 2 'not both' "ps with two forms" ps --json --quiet
+for command in stop pause resume stat; do
+	expect 2 'which VM?' "$command without a name" $command
+	expect 6 "no VM called 'nobody' runs" "$command of no VM" $command nobody
+	expect 6 "no VM called '../x' runs" "$command of a name that is none" $command ../x
+	shows "^Usage: mini-vm $command .*NAME" "$command --help shows its usage" $command --help
+done
+expect 2 'one VM at a time' "stat of two" stat one two
+expect 6 "no VM called 'two' runs" "stop of two VMs tries both" stop one two
+expect 2 'is not a number of seconds' "a timeout that is none" stop --timeout soon x
+expect 2 'is not a number of seconds' "a negative timeout" stop --timeout -1 x
+expect 2 'is not a number of seconds' "a timeout that is too long" stop --timeout 86401 x
+expect 2 'is not a number of seconds' "an empty timeout" stop --timeout '' x
+shows '^NAME  *PID  *STATE ' "ps without VMs shows its head" ps
+shows '^\[\]$' "ps --json without VMs is an empty array" ps --json
+"$tool" ps --quiet >"$folder/out" 2>"$folder/err" && [ ! -s "$folder/out" ]
+result $? "ps --quiet without VMs is nothing"
+mkdir -m 777 "$folder/open"
+MINI_VM_RUNTIME_DIR=$folder/open
+expect 6 'others may write to' "a folder that others may write to" ps
+[ "$(id -u)" -ne 0 ] || expect 4 "will not find this VM" "run says when it has no control socket" \
+	run build/guests/hello.bin
+MINI_VM_RUNTIME_DIR=$folder/run
 
 expect 6 'there is no such image' "a missing image" run "$folder/none"
 mkdir "$folder/dir"

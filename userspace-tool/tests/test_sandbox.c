@@ -10,16 +10,20 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "control/server.h"
 #include "loop.h"
 #include "report.h"
 #include "sandbox.h"
 #include "tap.h"
 
 static char said[512];
+static char folder[] = "/tmp/mini-vm-test.XXXXXX";
+static struct control control;
 
 /* Exit status of @attempt in the sandbox; its stderr is in @said. */
 static int attempt(void (*what)(void))
@@ -104,6 +108,59 @@ static void ask_privileges(void)
 	prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
 }
 
+static void connect_somewhere(void)
+{
+	struct sockaddr address = { .sa_family = AF_UNIX };
+
+	connect(0, &address, sizeof(address));
+}
+
+static void remove_file(void)
+{
+	unlink("/tmp/mini-vm-no-such-file");
+}
+
+static void look_at_a_socket(void)
+{
+	int value;
+	socklen_t length = sizeof(value);
+
+	getsockopt(0, SOL_SOCKET, SO_TYPE, &value, &length);
+}
+
+static int listener = -1;
+static pid_t client_pid;
+
+/* A client of the control socket comes while the guest runs. */
+static void serve_a_client(void)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	char byte;
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) ||
+	    peer.pid != client_pid || read(fd, &byte, 1) != 1 || write(fd, "b", 1) != 1 ||
+	    close(fd))
+		_exit(1);
+}
+
+/* jansson's first object would read /dev/urandom, if control_open() had not. */
+static void serve_request(void)
+{
+	static const char line[] = "{\"version\":1,\"command\":\"stop\",\"force\":true}";
+	struct control_request request;
+	struct control_refusal refusal;
+	char *answer;
+
+	if (!control_parse(line, sizeof(line) - 1, &request, &refusal) || !request.force)
+		_exit(1);
+	answer = control_answer(json_pack("{s:s}", "how", "ended"));
+	if (!answer || !strstr(answer, "ended"))
+		_exit(2);
+	free(answer);
+}
+
 static struct loop early;
 
 static void timers(void)
@@ -135,6 +192,27 @@ static void just_malloc(void)
 	report_error("a sentence");
 }
 
+static int with_client(void (*what)(void))
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t length = sizeof(address.sun_family);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), status;
+
+	/* bind() with the family alone picks an abstract name */
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1))
+		exit(1);
+	length = sizeof(address);
+	client_pid = getpid();
+	if (getsockname(listener, (struct sockaddr *)&address, &length) ||
+	    connect(fd, (struct sockaddr *)&address, length) || write(fd, "a", 1) != 1)
+		exit(1);
+	status = attempt(what);
+	close(listener);
+	close(fd);
+	return status;
+}
+
 #define is_refused(what, name) do {					\
 	int status_ = attempt(what);					\
 									\
@@ -148,6 +226,9 @@ int main(void)
 {
 	if (loop_init(&early))
 		return 1;
+	if (!mkdtemp(folder) || setenv("MINI_VM_RUNTIME_DIR", folder, 1) ||
+	    control_open(&control, "sandboxed", true))
+		return 1;
 	is_refused(open_file, "opening a file is refused");
 	is_refused(open_socket, "opening a socket is refused");
 	is_refused(start_program, "starting a program is refused");
@@ -157,8 +238,15 @@ int main(void)
 	is_refused(type_for_the_user, "typing into the user's terminal is refused");
 	is_refused(kill_another, "a signal to another process is refused");
 	is_refused(ask_privileges, "prctl is refused");
+	is_refused(connect_somewhere, "connecting to a socket is refused");
+	is_refused(remove_file, "removing a file is refused");
+	is_refused(look_at_a_socket, "socket options are refused, except who is there");
+	is(with_client(serve_a_client), 0, "a client of the control socket can be served");
+	is(attempt(serve_request), 0, "and its request be read and answered");
 	is(attempt(timers), 0, "timers can be made and fire");
 	is(attempt(just_malloc), 0, "memory, the calendar and messages work");
 	ok(strstr(said, "mini-vm: a sentence"), "the message arrived");
+	control_close(&control, 0);
+	rmdir(folder);
 	return tap_done();
 }
