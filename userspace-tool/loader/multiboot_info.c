@@ -11,6 +11,10 @@
  *   behind the image, from the next page: the list of modules and the strings;
  *   behind them, each on a page of its own, the modules
  *
+ * The words of the BIOS data area that say where low memory ends are filled in
+ * as a BIOS would, because images trust them more than the information (Xen
+ * does); an image that is loaded over them has its own bytes there.
+ *
  * An image that occupies the first three itself gets them behind it too.
  * "Behind" is never below 1 MiB, so modules do not run into the hole there.
  *
@@ -50,6 +54,16 @@
 
 #define MOD_BYTES		16
 #define MAP_BYTES		24
+
+/* BIOS data area: (word) addresses and, at its end, the extended one */
+#define BDA_GPA			0x400
+#define BDA_BYTES		0x100
+#define BDA_COM1		0x400
+#define BDA_EBDA_SEGMENT	0x40e
+#define BDA_EQUIPMENT		0x410
+#define BDA_BASE_MEMORY		0x413	/* KiB */
+#define EQUIPMENT_ONE_COM	BIT(9)
+#define COM1_PORT		0x3f8
 
 /* QEMU's selectors */
 #define BOOT_CS			0x08
@@ -104,6 +118,25 @@ static int too_big(const struct boot_files *files, const char *path,
 	report_error("%s: no room for %s behind the image in the guest's memory; give it more with --memory",
 		     path ? path : files->image_path, what);
 	return STATUS_RESOURCE;
+}
+
+/* No display, no disks: what is not said here is zero. */
+static void write_bios_data(const struct guest_mem *mem,
+			    const struct elf_image *image)
+{
+	u8 *low = guest_mem_at_writable(mem, 0, GPA_LOW_END);
+
+	if (!low)
+		return;
+	if (!occupies(image, BDA_GPA, BDA_BYTES)) {
+		put16(low + BDA_COM1, COM1_PORT);
+		put16(low + BDA_EBDA_SEGMENT, MEMORY_LOW_USABLE >> 4);
+		put16(low + BDA_EQUIPMENT, EQUIPMENT_ONE_COM);
+		put16(low + BDA_BASE_MEMORY, MEMORY_LOW_USABLE / KIB);
+	}
+	/* the extended area begins with its size in KiB */
+	if (!occupies(image, MEMORY_LOW_USABLE, KIB))
+		low[MEMORY_LOW_USABLE] = (GPA_LOW_END - MEMORY_LOW_USABLE) / KIB;
 }
 
 /* Flat code and data segments at 0x08 and 0x10. */
@@ -240,6 +273,7 @@ int multiboot_inform(const struct boot_files *files,
 	memset(block, 0, block_bytes(files));
 	write_gdt(page, page_gpa, state);
 	write_map(page, page_gpa, mem);
+	write_bios_data(mem, image);
 	write_block(files, block, block_gpa, page + PAGE_INFO);
 	put32(page + PAGE_INFO + INFO_FLAGS,
 	      HAS_MEMORY | HAS_CMDLINE | HAS_MODS | HAS_MMAP |

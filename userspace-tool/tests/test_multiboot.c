@@ -113,6 +113,10 @@ static void test_elf(void)
 	is(info(INFO_LOWER), 639, "mem_lower");
 	is(info(INFO_UPPER), 63 * 1024, "mem_upper");
 	is(info(12), 0, "no boot device");
+	is(get32(0x413) & 0xffff, 639, "the BIOS data area has the base memory");
+	is(get32(0x40e) & 0xffff, 0x9fc0, "its extension's segment");
+	is(get32(0x9fc00), 1, "and size");
+	is(get32(0x400) & 0xffff, 0x3f8, "and the serial port");
 	ok(!strncmp(text_at(info(INFO_CMDLINE)), image_path, strlen(image_path)), "the command line begins with the image's name");
 	ok(!strcmp(text_at(info(INFO_CMDLINE)) + strlen(image_path), " one two"), "and goes on as asked for");
 	ok(!strcmp(text_at(info(INFO_NAME)), "mini-vm"), "the loader's name");

@@ -16,7 +16,7 @@ sum() {
 
 # good NAME: each check of the guest held, and it came to its end
 good() {
-	! grep -q '^not ok' "$folder/out" && [ "$(grep -c '^ok' "$folder/out")" -eq 16 ] &&
+	! grep -q '^not ok' "$folder/out" && [ "$(grep -c '^ok' "$folder/out")" -eq 17 ] &&
 		grep -q '^end$' "$folder/out"
 	result $? "$1"
 }

@@ -198,6 +198,7 @@ static void check_map(const struct info *info)
 {
 	u32 at = info->mmap_addr, end = at + info->mmap_length;
 	u64 last = 0, low = 0, high = 0;
+	u32 base;
 	int sorted = 1, ram = 1;
 
 	while (at < end) {
@@ -224,6 +225,8 @@ static void check_map(const struct info *info)
 	check(at == end && sorted, "the memory map is sorted and whole");
 	check(ram, "what it calls RAM is RAM");
 	check(low >> 10 == info->mem_lower, "mem_lower agrees with it");
+	__asm__ volatile("movzwl 0x413, %0" : "=r"(base));
+	check(base == info->mem_lower, "and with the BIOS data area");
 	check((high - MIB) >> 10 == info->mem_upper, "mem_upper agrees with it");
 }
 
