@@ -295,7 +295,7 @@ void mvm_vcpu_free(struct mvm_vcpu *vcpu)
 	if (vcpu->thread)
 		put_task_struct(vcpu->thread);
 	if (vcpu->vmcs)
-		mvm_vmcs_free(vcpu);
+		free_pages_exact(vcpu->vmcs, MVM_VMCS_BYTES);
 	mvm_fault_cache_free(&vcpu->fault_cache);
 	kfree(vcpu->xsave);
 	free_page((unsigned long)vcpu->run);

@@ -101,8 +101,9 @@ struct mvm_vcpu {
 	int mode;				/* [a] enum mvm_vcpu_mode */
 
 	/* the hardware's view: window.c, vmcs.c */
-	void *vmcs;				/* [I] VMCS region */
-	unsigned long *msr_bitmap;		/* [R] */
+	void *vmcs;				/* [I] VMCS region, of MVM_VMCS_BYTES */
+	void *vmxon;				/* [I] VMXON region, likewise part of them */
+	unsigned long *msr_bitmap;		/* [R] likewise */
 	bool launched;				/* [R] in the open window */
 	unsigned long host_rsp;			/* [R] as last written to the VMCS: entry.S */
 	u32 proc_controls;			/* [R] likewise */
@@ -177,7 +178,7 @@ void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *eff
  * the vCPU's VMCS current.  Outside a window the CPU is as if mini-vm were not
  * there.
  */
-int mvm_windows_init(void);
+void mvm_windows_init(void);
 void mvm_windows_exit(void);
 enum exit_result mvm_window_run(struct mvm_vcpu *vcpu);
 int mvm_window_access(struct mvm_vcpu *vcpu,
@@ -185,9 +186,9 @@ int mvm_window_access(struct mvm_vcpu *vcpu,
 void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0);
 void mvm_vmx_exit(void);	/* entry.S: where a VM exit arrives */
 
-/* vmcs.c: what is written into a VMCS once */
+/* vmcs.c: what is written into a VMCS once.  A page each: VMCS, VMXON, MSR bitmap */
+#define MVM_VMCS_BYTES	(3 * PAGE_SIZE)
 int mvm_vmcs_create(struct mvm_vcpu *vcpu);
-void mvm_vmcs_free(struct mvm_vcpu *vcpu);
 
 /* exits.c: in the window, but for the last two: closed, IRQs off */
 enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu);

@@ -111,37 +111,23 @@ static void write_all(struct mvm_vcpu *vcpu, void *unused)
  * mvm_vmcs_create() - make the VMCS and MSR bitmap of a new vCPU
  * @vcpu: its VM, VPID, CPUID table and MSR state are set
  *
- * Returns 0, -ENOMEM, or -EIO when the CPU refuses VMX.
+ * The VMXON region is the vCPU's, too: it opens one window at a time, so one CPU
+ * uses the region (SDM 3C 25.11.5).
+ *
+ * Returns 0, -ENOMEM, or -EIO when the CPU refuses VMX.  mvm_vcpu_free() frees
+ * what there is.
  */
 int mvm_vmcs_create(struct mvm_vcpu *vcpu)
 {
-	int ret;
-
-	vcpu->vmcs = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	vcpu->msr_bitmap = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!vcpu->vmcs || !vcpu->msr_bitmap) {
-		mvm_vmcs_free(vcpu);
+	vcpu->vmcs = alloc_pages_exact(MVM_VMCS_BYTES, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!vcpu->vmcs)
 		return -ENOMEM;
-	}
+	vcpu->vmxon = vcpu->vmcs + PAGE_SIZE;
+	vcpu->msr_bitmap = vcpu->vmcs + 2 * PAGE_SIZE;
 	vcpu->last_cpu = -1;
 	/* The revision, bit 31 clear: not a shadow VMCS (SDM 3C 25.2). */
 	*(u32 *)vcpu->vmcs = mvm_caps.vmcs_revision;
+	*(u32 *)vcpu->vmxon = mvm_caps.vmcs_revision;
 	mvm_msr_bitmap_init(vcpu->msr_bitmap);
-
-	ret = mvm_window_access(vcpu, write_all, NULL);
-	if (ret)
-		mvm_vmcs_free(vcpu);
-	return ret;
-}
-
-/**
- * mvm_vmcs_free() - undo mvm_vmcs_create(); no window of the vCPU is open
- * @vcpu: vCPU
- */
-void mvm_vmcs_free(struct mvm_vcpu *vcpu)
-{
-	free_page((unsigned long)vcpu->vmcs);
-	free_page((unsigned long)vcpu->msr_bitmap);
-	vcpu->vmcs = NULL;
-	vcpu->msr_bitmap = NULL;
+	return mvm_window_access(vcpu, write_all, NULL);
 }

@@ -36,14 +36,12 @@
  */
 #define EXITS_PER_WINDOW	2048
 
-/* What a CPU keeps for windows.  Touched with IRQs off, or before first use. */
-struct mvm_cpu {
-	void *vmxon;			/* VMXON region */
-	struct mvm_window *open;	/* the window that is open now */
-	u64 last_vcpu;			/* who ran last, for the branch-predictor barrier */
-};
-
-static DEFINE_PER_CPU(struct mvm_cpu, mvm_cpus);
+/*
+ * Touched with IRQs off: the window that is open on a CPU now, and who ran last
+ * there, for the branch-predictor barrier.
+ */
+static DEFINE_PER_CPU(struct mvm_window *, open_window);
+static DEFINE_PER_CPU(u64, last_vcpu);
 
 /* IA32_PEBS_ENABLE exists; found out when the module loads. */
 static bool cpu_has_pebs __ro_after_init;
@@ -339,7 +337,7 @@ static void window_close(struct mvm_window *window)
 			wrmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
 		raw_write_cr4(window->cr4);
 	}
-	this_cpu_write(mvm_cpus.open, NULL);
+	this_cpu_write(open_window, NULL);
 	if (window->guest_loaded) {
 		restore_host_tables(window);
 		mvm_mitigate_after_guest(window->their_vmcs != VMCS_NONE);
@@ -362,12 +360,12 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		raw_write_cr4(window->cr4 | X86_CR4_VMXE);
 		if (unlikely(vmxon_stops_pt))
 			rdmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
-		if (unlikely(vmx_vmxon(__pa(this_cpu_read(mvm_cpus.vmxon))))) {
+		if (unlikely(vmx_vmxon(__pa(vcpu->vmxon)))) {
 			raw_write_cr4(window->cr4);
 			return -EIO;
 		}
 	}
-	this_cpu_write(mvm_cpus.open, window);
+	this_cpu_write(open_window, window);
 	vcpu->launched = false;
 	/* A new region is not a VMCS before VMCLEAR (SDM 3C 25.11.3). */
 	if ((unlikely(vcpu->last_cpu < 0) && vmx_vmclear(__pa(vcpu->vmcs))) ||
@@ -406,7 +404,7 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		vcpu->stats.invepts++;
 	}
 	vcpu->last_cpu = smp_processor_id();
-	mvm_mitigate_before_guest(this_cpu_xchg(mvm_cpus.last_vcpu, serial) != serial);
+	mvm_mitigate_before_guest(this_cpu_xchg(last_vcpu, serial) != serial);
 }
 
 /*
@@ -522,11 +520,11 @@ int mvm_window_access(struct mvm_vcpu *vcpu,
  */
 static int die_notify(struct notifier_block *self, unsigned long event, void *data)
 {
-	struct mvm_window *window = this_cpu_read(mvm_cpus.open);
+	struct mvm_window *window = this_cpu_read(open_window);
 
 	if (event == DIE_OOPS && window) {
 		/* Another oops on the way does not come back here. */
-		this_cpu_write(mvm_cpus.open, NULL);
+		this_cpu_write(open_window, NULL);
 		window_close(window);
 	}
 	return NOTIFY_DONE;
@@ -535,29 +533,15 @@ static int die_notify(struct notifier_block *self, unsigned long event, void *da
 static struct notifier_block die_block = { .notifier_call = die_notify };
 
 /**
- * mvm_windows_init() - VMXON regions for every CPU that may ever come
- *
- * Returns 0 or -ENOMEM.
+ * mvm_windows_init() - before the first window
  */
-int mvm_windows_init(void)
+void mvm_windows_init(void)
 {
 	u64 pebs;
-	int cpu;
 
 	cpu_has_pebs = boot_cpu_has(X86_FEATURE_PEBS) && !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &pebs);
 	vmxon_stops_pt = boot_cpu_has(X86_FEATURE_INTEL_PT) && !mvm_caps.pt_in_vmx;
-	for_each_possible_cpu(cpu) {
-		u32 *vmxon = (void *)get_zeroed_page(GFP_KERNEL);
-
-		if (!vmxon) {
-			mvm_windows_exit();
-			return -ENOMEM;
-		}
-		/* Bits 30:0 of the first word: the revision (SDM 3C 25.11.5). */
-		*vmxon = mvm_caps.vmcs_revision;
-		per_cpu(mvm_cpus, cpu).vmxon = vmxon;
-	}
-	return register_die_notifier(&die_block);
+	register_die_notifier(&die_block);
 }
 
 /**
@@ -565,11 +549,5 @@ int mvm_windows_init(void)
  */
 void mvm_windows_exit(void)
 {
-	int cpu;
-
 	unregister_die_notifier(&die_block);
-	for_each_possible_cpu(cpu) {
-		free_page((unsigned long)per_cpu_ptr(&mvm_cpus, cpu)->vmxon);
-		per_cpu_ptr(&mvm_cpus, cpu)->vmxon = NULL;
-	}
 }
