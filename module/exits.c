@@ -7,6 +7,7 @@
  * into the run page.  A reason without a handler goes to user space as it is.
  */
 #include <linux/kernel.h>
+#include <asm/fpu/xcr.h>
 #include <asm/mce.h>
 #include "inject.h"
 #include "trace.h"
@@ -521,7 +522,8 @@ static enum exit_result exit_xsetbv(struct mvm_vcpu *vcpu)
 
 	if ((u32)gpr_read(vcpu, MVM_RCX) != 0 || !mvm_cpuid_xcr0_valid(&vcpu->cpuid, value))
 		return mvm_raise(vcpu, X86_TRAP_GP, 0);
-	mvm_window_set_xcr0(vcpu, value);
+	vcpu->xcr0 = value;
+	xsetbv(XCR_XFEATURE_ENABLED_MASK, value);
 	mvm_state_refresh_cpuid(vcpu);
 	return skip(vcpu);
 }

@@ -110,8 +110,6 @@ struct mvm_vcpu {
 	s64 tsc_offset;				/* [R] likewise */
 	int window_cpu;				/* [R] where the window is, or was last */
 	int last_cpu;				/* [R] where it ran last, or -1 */
-	/* [R] host fields as last written to the VMCS: window.c */
-	unsigned long host_cr3, host_cr4, host_fs_base, host_efer;
 
 	/* the guest's state that the VMCS does not hold */
 	struct mvm_event event;			/* [R] to inject */
@@ -183,7 +181,6 @@ void mvm_windows_exit(void);
 enum exit_result mvm_window_run(struct mvm_vcpu *vcpu);
 int mvm_window_access(struct mvm_vcpu *vcpu,
 		      void (*fn)(struct mvm_vcpu *vcpu, void *arg), void *arg);
-void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0);
 void mvm_vmx_exit(void);	/* entry.S: where a VM exit arrives */
 
 /* vmcs.c: what is written into a VMCS once.  A page each: VMCS, VMXON, MSR bitmap */

@@ -16,28 +16,27 @@
 #define BACKSTOP_MS	10
 
 /* clang-format off */
-/* Fields that start as 0; HOST_FS_BASE so agrees with vcpu->host_fs_base. */
+/* Fields that start as 0; TSC_OFFSET so agrees with vcpu->tsc_offset. */
 static const u16 zero_fields[] = {
 	PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH, CR3_TARGET_COUNT,
 	VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_LOAD_COUNT,
 	VM_ENTRY_MSR_LOAD_COUNT, VM_ENTRY_INTR_INFO_FIELD,
-	HOST_DS_SELECTOR, HOST_ES_SELECTOR, HOST_FS_SELECTOR, HOST_GS_SELECTOR, HOST_FS_BASE,
+	HOST_DS_SELECTOR, HOST_ES_SELECTOR, HOST_FS_SELECTOR, HOST_GS_SELECTOR, TSC_OFFSET,
 	GUEST_GDTR_BASE, GUEST_IDTR_BASE, GUEST_RSP, GUEST_PENDING_DBG_EXCEPTIONS,
 	GUEST_INTERRUPTIBILITY_INFO, GUEST_ACTIVITY_STATE,
 	GUEST_SYSENTER_CS, GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_IA32_DEBUGCTL,
 };
 /* clang-format on */
 
+/* All but the primary processor-based ones: inject.c writes them at the first run. */
 static void write_controls(struct mvm_vcpu *vcpu)
 {
 	u64 backstop = ((u64)mvm_caps.tsc_khz * BACKSTOP_MS) >> mvm_caps.preemption_shift;
 
 	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, mvm_caps.pin);
-	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, mvm_caps.proc);
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, mvm_caps.proc2);
 	vmcs_write(VM_EXIT_CONTROLS, mvm_caps.exit);
 	vmcs_write(VM_ENTRY_CONTROLS, mvm_caps.entry);
-	vcpu->proc_controls = mvm_caps.proc;
 
 	/* #MC is the host's; #AC and #DB loops hang the CPU if they do not exit. */
 	vmcs_write(EXCEPTION_BITMAP, BIT(X86_TRAP_MC) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_DB));
@@ -48,8 +47,6 @@ static void write_controls(struct mvm_vcpu *vcpu)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
 	if (mvm_caps.preemption_timer)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, backstop, U32_MAX));
-	vcpu->tsc_offset = mvm_vcpu_tsc_offset(vcpu);
-	vmcs_write(TSC_OFFSET, vcpu->tsc_offset);
 }
 
 /* Selectors have RPL and TI 0 (SDM 3C 27.2.3); kernel threads use null ones. */

@@ -13,6 +13,7 @@
 #include <linux/hardirq.h>
 #include <linux/kdebug.h>
 #include <linux/slab.h>
+#include <asm/cpu_entry_area.h>
 #include <asm/desc.h>
 #include <asm/debugreg.h>
 #include <asm/fpu/api.h>
@@ -58,8 +59,7 @@ static bool vmxon_stops_pt __ro_after_init;
 
 static const struct {
 	u32 index;
-	u16 swap;
-	u16 guest;
+	u16 swap, guest;
 } swapped_msrs[] = {
 	SWAPPED_MSR(MSR_KERNEL_GS_BASE, swap_kernel_gs, kernel_gs_base),
 	SWAPPED_MSR(MSR_STAR, swap_syscall, star),
@@ -77,14 +77,11 @@ struct mvm_window {
 	u64 their_vmcs;			/* current VMCS of VMX's owner, or VMCS_NONE */
 	u64 pt_control;			/* IA32_RTIT_CTL, where VMXON stops a trace */
 	bool guest_loaded;		/* all below is saved */
-	u16 ldt, ds, es;
+	u16 ldt;
 	struct desc_ptr gdt, idt;
-	unsigned long dr7;
-	unsigned long dr[4];
+	unsigned long dr7, dr[4];
 	bool guest_breakpoints;
-	u64 debugctl;
-	u64 pebs_enable;
-	u64 xcr0;
+	u64 debugctl, pebs_enable, xcr0;
 	u64 msrs[ARRAY_SIZE(swapped_msrs)];
 	bool swapped[ARRAY_SIZE(swapped_msrs)];
 };
@@ -98,45 +95,26 @@ static __always_inline void raw_write_cr4(unsigned long value)
 	asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
 }
 
-/* The base of the TSS that TR names, from the GDT: 16-byte descriptor. */
-static unsigned long host_tr_base(const struct desc_ptr *gdt)
-{
-	const struct ldttss_desc *tss;
-	u16 tr;
-
-	store_tr(tr);
-	tss = (const void *)(gdt->address + (tr & ~7));
-	return get_desc_base((const void *)tss) | (unsigned long)tss->base3 << 32;
-}
-
-/* A host field of the VMCS, where a VMWRITE costs more than a comparison. */
-static void refresh_host_field(unsigned long field, unsigned long *written, unsigned long value)
-{
-	if (*written == value)
-		return;
-	vmcs_write(field, value);
-	*written = value;
-}
-
 /*
  * Host fields of the VMCS (SDM 3C 25.5).  Those of the CPU change with the CPU
- * only; the others are compared with what the VMCS holds.  EFER and the MSRs are
- * read here and not remembered: with another hypervisor loaded its guest's values
- * may be live.
+ * only.  EFER and the MSRs are read here and not remembered: with another
+ * hypervisor loaded its guest's values may be live.
  */
 static void refresh_host_fields(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	if (vcpu->last_cpu != smp_processor_id()) {
+	int cpu = smp_processor_id();
+
+	if (vcpu->last_cpu != cpu) {
 		vmcs_write(HOST_IA32_SYSENTER_ESP, native_read_msr(MSR_IA32_SYSENTER_ESP));
 		vmcs_write(HOST_GS_BASE, native_read_msr(MSR_GS_BASE));
-		vmcs_write(HOST_TR_BASE, host_tr_base(&window->gdt));
+		vmcs_write(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 		vmcs_write(HOST_GDTR_BASE, window->gdt.address);
 		vmcs_write(HOST_IDTR_BASE, window->idt.address);
 	}
-	refresh_host_field(HOST_CR3, &vcpu->host_cr3, __read_cr3());
-	refresh_host_field(HOST_CR4, &vcpu->host_cr4, window->cr4 | X86_CR4_VMXE);
-	refresh_host_field(HOST_FS_BASE, &vcpu->host_fs_base, native_read_msr(MSR_FS_BASE));
-	refresh_host_field(HOST_IA32_EFER, &vcpu->host_efer, native_read_msr(MSR_EFER));
+	vmcs_write(HOST_CR3, __read_cr3());
+	vmcs_write(HOST_CR4, window->cr4 | X86_CR4_VMXE);
+	vmcs_write(HOST_FS_BASE, native_read_msr(MSR_FS_BASE));
+	vmcs_write(HOST_IA32_EFER, native_read_msr(MSR_EFER));
 	if (mvm_caps.perf_global_ctrl)
 		vmcs_write(HOST_IA32_PERF_GLOBAL_CTRL, native_read_msr(MSR_CORE_PERF_GLOBAL_CTRL));
 }
@@ -192,67 +170,37 @@ static void unload_guest_msrs(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		wrmsrl(MSR_IA32_PEBS_ENABLE, window->pebs_enable);
 }
 
-/**
- * mvm_window_set_xcr0() - the guest has executed XSETBV
- * @vcpu: vCPU whose window is open on this CPU
- * @xcr0: new value, checked
- */
-void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0)
-{
-	vcpu->xcr0 = xcr0;
-	xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
-}
-
-/* False: the CPU refused the image. */
-static bool xrstor(const void *image, u64 mask)
-{
-	asm volatile goto("1: xrstor64 (%0)\n\t"
-			  _ASM_EXTABLE(1b, %l[refused])
-			  : : "r"(image), "a"((u32)mask), "d"((u32)(mask >> 32))
-			  : "memory" : refused);
-	return true;
-refused:
-	return false;
-}
-
 /*
  * FPU, SSE and AVX.  The image is loaded and stored with the host's XCR0, so
  * that every component that the guest may ever enable is switched, whatever its
  * XCR0 says.  CR0.TS would not do instead (LazyFP, CVE-2018-3665).  An image
- * that XRSTOR refuses cannot come in (state.c checks it); if one did, the guest
- * starts from the reset state.
+ * that the CPU refuses cannot come in (state.c checks it); if one did, the
+ * kernel's fixup warns and the guest starts from the reset state.
  */
 static void load_guest_fpu(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
+	u64 mask = mvm_caps.xcr0_mask;
+
 	kernel_fpu_begin_mask(0);
-	if (!static_cpu_has(X86_FEATURE_XSAVE)) {
-		asm volatile("fxrstor64 (%0)" : : "r"(vcpu->xsave) : "memory");
-		return;
+	asm volatile("1: " ALTERNATIVE("fxrstor64 (%0)", "xrstor64 (%0)", X86_FEATURE_XSAVE)
+		     "\n2:\n\t" _ASM_EXTABLE_TYPE(1b, 2b, EX_TYPE_FPU_RESTORE)
+		     : : "r"(vcpu->xsave), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	if (static_cpu_has(X86_FEATURE_XSAVE)) {
+		window->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+		if (vcpu->xcr0 != window->xcr0)
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
 	}
-	if (unlikely(!xrstor(vcpu->xsave, mvm_caps.xcr0_mask))) {
-		/* The legacy region and the header: XSTATE_BV 0 resets everything. */
-		memset(vcpu->xsave, 0, FXSAVE_SIZE + XSAVE_HDR_SIZE);
-		((struct fxregs_state *)vcpu->xsave)->mxcsr = MXCSR_DEFAULT;
-		xrstor(vcpu->xsave, mvm_caps.xcr0_mask);
-	}
-	window->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
-	if (vcpu->xcr0 != window->xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
 }
 
 static void unload_guest_fpu(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
 	u64 mask = mvm_caps.xcr0_mask;
 
-	if (!static_cpu_has(X86_FEATURE_XSAVE)) {
-		asm volatile("fxsave64 (%0)" : : "r"(vcpu->xsave) : "memory");
-	} else {
-		if (vcpu->xcr0 != window->xcr0)
-			xsetbv(XCR_XFEATURE_ENABLED_MASK, window->xcr0);
-		asm volatile(ALTERNATIVE("xsave64 (%0)", "xsaveopt64 (%0)", X86_FEATURE_XSAVEOPT)
-			     : : "r"(vcpu->xsave), "a"((u32)mask), "d"((u32)(mask >> 32))
-			     : "memory");
-	}
+	if (static_cpu_has(X86_FEATURE_XSAVE) && vcpu->xcr0 != window->xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, window->xcr0);
+	asm volatile(ALTERNATIVE_2("fxsave64 (%0)", "xsave64 (%0)", X86_FEATURE_XSAVE,
+				   "xsaveopt64 (%0)", X86_FEATURE_XSAVEOPT)
+		     : : "r"(vcpu->xsave), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
 	kernel_fpu_end();
 }
 
@@ -268,13 +216,10 @@ static void load_guest_debug(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
 	unsigned int i;
 
-	get_debugreg(window->dr7, 7);
-	window->guest_breakpoints = vmcs_read(GUEST_DR7) & DR7_ENABLE_BITS;
-	if (likely(!window->guest_breakpoints))
-		return;
 	/* The host's own breakpoints must not fire on the guest's addresses. */
-	set_debugreg(0UL, 7);
-	for (i = 0; i < 4; i++) {
+	window->dr7 = local_db_save();
+	window->guest_breakpoints = vmcs_read(GUEST_DR7) & DR7_ENABLE_BITS;
+	for (i = 0; unlikely(window->guest_breakpoints) && i < 4; i++) {
 		get_debugreg(window->dr[i], i);
 		set_debugreg(vcpu->dr[i], i);
 	}
@@ -284,23 +229,21 @@ static void unload_guest_debug(struct mvm_window *window)
 {
 	unsigned int i;
 
-	if (unlikely(window->guest_breakpoints)) {
-		for (i = 0; i < 4; i++)
-			set_debugreg(window->dr[i], i);
-	}
-	/* A VM exit leaves DR7 at 0x400 (SDM 3C 28.5.1). */
-	if (window->dr7 != 0x400 || window->guest_breakpoints)
-		set_debugreg(window->dr7, 7);
+	for (i = 0; unlikely(window->guest_breakpoints) && i < 4; i++)
+		set_debugreg(window->dr[i], i);
+	/* A VM exit leaves DR7 with nothing enabled (SDM 3C 28.5.1). */
+	local_db_restore(window->dr7);
 }
 
-/* What a VM exit leaves behind of the descriptor tables (SDM 3C 28.5.2). */
+/*
+ * What a VM exit leaves behind of the descriptor tables (SDM 3C 28.5.2).  It makes
+ * DS and ES null, which they are in a kernel thread; LDTR is the last process's.
+ */
 static void save_host_tables(struct mvm_window *window)
 {
 	native_store_gdt(&window->gdt);
 	store_idt(&window->idt);
 	asm volatile("sldt %0" : "=r"(window->ldt));
-	savesegment(ds, window->ds);
-	savesegment(es, window->es);
 }
 
 static void restore_host_tables(struct mvm_window *window)
@@ -309,10 +252,6 @@ static void restore_host_tables(struct mvm_window *window)
 	asm volatile("lidt %0" : : "m"(window->idt));
 	if (unlikely(window->ldt))
 		asm volatile("lldt %w0" : : "r"(window->ldt));
-	if (unlikely(window->ds))
-		loadsegment(ds, window->ds);
-	if (unlikely(window->es))
-		loadsegment(es, window->es);
 	/* TR's limit is 0x67 now: the I/O bitmap is out of reach. */
 	invalidate_tss_limit();
 }
@@ -382,7 +321,6 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
  */
 static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	bool moved = vcpu->last_cpu != smp_processor_id();
 	u64 serial = vcpu->vm->serial * MVM_MAX_VCPUS + vcpu->id;
 
 	save_host_tables(window);
@@ -399,7 +337,7 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	 * when something was unmapped since, or when the guest has changed its
 	 * own tables on another CPU.
 	 */
-	if (mvm_memory_needs_invept(&vcpu->vm->memory) || moved) {
+	if (mvm_memory_needs_invept(&vcpu->vm->memory) || vcpu->last_cpu != smp_processor_id()) {
 		vmx_invept(INVEPT_SINGLE, vcpu->vm->memory.eptp);
 		vcpu->stats.invepts++;
 	}
@@ -464,8 +402,7 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	}
 	window_load_guest(vcpu, &window);
 	vcpu->stats.windows++;
-	if (window.borrowed)
-		vcpu->stats.borrowed_windows++;
+	vcpu->stats.borrowed_windows += window.borrowed;
 
 	result = mvm_begin_run(vcpu);
 	if (result == EXIT_INJECT)
