@@ -11,11 +11,6 @@
 #include "vm.h"
 #include "vmx_ops.h"
 
-static u64 *state_place(struct mvm_vcpu *vcpu, const struct msr_row *row)
-{
-	return (u64 *)((char *)&vcpu->msr + row->place);
-}
-
 /*
  * Move the TSC of the vCPU, which shows in its TSC_ADJUST (SDM 3B 18.17.3), or
  * the clock of the whole VM.  The APIC timer counts on a clock of its own: a
@@ -83,7 +78,7 @@ int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data)
 		if (!vcpu->msr.swap_tsc_aux)
 			return -EINVAL;
 	}
-	*data = row->home == MSR_IN_VMCS ? vmcs_read(row->place) : *state_place(vcpu, row);
+	*data = row->field ? vmcs_read(row->field) : *(u64 *)((void *)&vcpu->msr + row->offset);
 	return 0;
 }
 
@@ -107,9 +102,9 @@ int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 
 	if (!row)
 		return -ENOENT;
-	if (!host && row->access == MSR_WRITE_IGNORED)
+	if (!host && row->write_ignored)
 		return 0;
-	if ((!host && row->access == MSR_READ_ONLY) || !row->valid(data))
+	if ((!host && row->read_only) || (row->valid && !row->valid(data)))
 		return -EINVAL;
 	switch (index) {
 	case MSR_IA32_TSC:
@@ -142,10 +137,10 @@ int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 			return -EINVAL;
 		vcpu->msr.reopen = true;
 	}
-	if (row->home == MSR_IN_VMCS)
-		vmcs_write(row->place, data);
+	if (row->field)
+		vmcs_write(row->field, data);
 	else
-		*state_place(vcpu, row) = data;
+		*(u64 *)((void *)&vcpu->msr + row->offset) = data;
 	return 0;
 }
 
@@ -166,15 +161,13 @@ void mvm_msr_update_swaps(struct mvm_vcpu *vcpu, u64 efer)
 	if (efer & EFER_LME && !msr->swap_kernel_gs) {
 		msr->swap_kernel_gs = true;
 		msr->reopen = true;
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_KERNEL_GS_BASE, true);
+		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_KERNEL_GS_BASE, 1, true);
 	}
 	if (efer & EFER_SCE && !msr->swap_syscall) {
 		msr->swap_syscall = true;
 		msr->reopen = true;
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_STAR, true);
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_LSTAR, true);
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_CSTAR, true);
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_SYSCALL_MASK, true);
+		/* STAR, LSTAR, CSTAR, FMASK */
+		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_STAR, 4, true);
 	}
 	msr->swap_tsc_aux =
 		mvm_cpuid_has(&vcpu->cpuid, 0x80000001, 0, MVM_EDX, X86_FEATURE_RDTSCP & 31) ||
