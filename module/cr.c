@@ -226,6 +226,6 @@ void mvm_cr_commit(struct mvm_vcpu *vcpu)
 		write_pdptes(vcpu->cr.pdpte);
 	}
 	/* INVVPID_ALL does not look at the VPID. */
-	if (mvm_caps.vpid)
+	if (mvm_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID)
 		vmx_invvpid(mvm_caps.invvpid_single ? INVVPID_SINGLE : INVVPID_ALL, vcpu->vpid);
 }

@@ -36,7 +36,8 @@ static long get_info(void *object, void *args)
 		.apic_timer_khz = mvm_caps_timer_hz(&mvm_caps) / 1000,
 		.capabilities = (mvm_caps.ept_2m ? MVM_CAP_EPT_2M : 0) |
 				(vmx_in_use ? MVM_CAP_BORROW : 0) |
-				(mvm_caps.preemption_timer ? MVM_CAP_PREEMPTION_TIMER : 0) |
+				(mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER ?
+				 MVM_CAP_PREEMPTION_TIMER : 0) |
 				MVM_CAP_TSC_DEADLINE,
 	};
 	return 0;

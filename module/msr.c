@@ -170,6 +170,6 @@ void mvm_msr_update_swaps(struct mvm_vcpu *vcpu, u64 efer)
 		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_STAR, 4, true);
 	}
 	msr->swap_tsc_aux =
-		mvm_cpuid_has(&vcpu->cpuid, 0x80000001, 0, MVM_EDX, X86_FEATURE_RDTSCP & 31) ||
-		mvm_cpuid_has(&vcpu->cpuid, 7, 0, MVM_ECX, X86_FEATURE_RDPID & 31);
+		mvm_cpuid_find(&vcpu->cpuid, 0x80000001, 0)->edx & CPUID_BIT(RDTSCP) ||
+		mvm_cpuid_find(&vcpu->cpuid, 7, 0)->ecx & CPUID_BIT(RDPID);
 }

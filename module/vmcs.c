@@ -43,9 +43,9 @@ static void write_controls(struct mvm_vcpu *vcpu)
 	vmcs_write(MSR_BITMAP, __pa(vcpu->msr_bitmap));
 	vmcs_write(EPT_POINTER, vcpu->vm->memory.eptp);
 	vmcs_write(VMCS_LINK_POINTER, ~0UL);
-	if (mvm_caps.vpid)
+	if (mvm_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
-	if (mvm_caps.preemption_timer)
+	if (mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, backstop, U32_MAX));
 }
 
@@ -89,7 +89,7 @@ static void write_guest(struct mvm_vcpu *vcpu)
 	vmcs_write(GUEST_RFLAGS, X86_EFLAGS_FIXED);
 	/* SDM 3A 12.12.4: PAT after power-up. */
 	vmcs_write(GUEST_IA32_PAT, 0x0007040600070406ULL);
-	if (mvm_caps.perf_global_ctrl)
+	if (mvm_caps.entry & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL)
 		vmcs_write(GUEST_IA32_PERF_GLOBAL_CTRL, 0);
 }
 

@@ -115,7 +115,7 @@ static void refresh_host_fields(struct mvm_vcpu *vcpu, struct mvm_window *window
 	vmcs_write(HOST_CR4, window->cr4 | X86_CR4_VMXE);
 	vmcs_write(HOST_FS_BASE, native_read_msr(MSR_FS_BASE));
 	vmcs_write(HOST_IA32_EFER, native_read_msr(MSR_EFER));
-	if (mvm_caps.perf_global_ctrl)
+	if (mvm_caps.entry & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL)
 		vmcs_write(HOST_IA32_PERF_GLOBAL_CTRL, native_read_msr(MSR_CORE_PERF_GLOBAL_CTRL));
 }
 
