@@ -1149,7 +1149,7 @@ static void ipi_combinations(struct kunit *test)
 	/* level trigger is overridden; INIT level de-assert does nothing */
 	l = start(test, LAPIC_XAPIC);
 	KUNIT_EXPECT_EQ(test, wr(l, APIC_ICR, 0xc055).icr, 0x4055);
-	KUNIT_EXPECT_EQ(test, wr(l, APIC_ICR, 0x48055).ipi, false);
+	KUNIT_EXPECT_FALSE(test, wr(l, APIC_ICR, 0x48055).message.level);
 	KUNIT_EXPECT_EQ(test, rd(l, APIC_TMR + 0x20), 0);
 	KUNIT_EXPECT_FALSE(test, wr(l, APIC_ICR, 0x8500).ipi);
 	KUNIT_EXPECT_FALSE(test, wr(l, APIC_ICR, 0xc8500).ipi);
@@ -1173,9 +1173,11 @@ static void self_ipi(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, data, 0);
 	KUNIT_EXPECT_EQ(test, 0, lapic_msr_write(l, 0x83f, 0x0f, 0, &effect));
 	KUNIT_EXPECT_EQ(test, l->esr_pending, APIC_ESR_SENDILL | APIC_ESR_RECVILL);
+	/* by the ICR it is a message like others */
 	KUNIT_EXPECT_EQ(test, 0, lapic_msr_write(l, 0x830, 0x40099, 0, &effect));
-	KUNIT_EXPECT_FALSE(test, effect.ipi);
-	KUNIT_EXPECT_EQ(test, deliver(l), 0x99);
+	KUNIT_EXPECT_TRUE(test, effect.ipi);
+	KUNIT_EXPECT_EQ(test, effect.message.shorthand, LAPIC_TO_SELF);
+	KUNIT_EXPECT_EQ(test, deliver(l), LAPIC_NO_VECTOR);
 }
 
 static void destinations(struct kunit *test)
