@@ -233,7 +233,7 @@ static enum exit_result load_answer(struct mvm_vcpu *vcpu)
 	vmcs_write(GUEST_RSP, answer->rsp);
 	vmcs_write(GUEST_RFLAGS, answer->rflags);
 	if (answer->completed)
-		mvm_skip_to(vcpu, answer->rip);
+		mvm_skip_to(answer->rip);
 	else
 		vmcs_write(GUEST_RIP, answer->rip);
 	if (exception->vector == MVM_NO_EXCEPTION)

@@ -20,7 +20,6 @@
 	STAT(io, "exits_io")						\
 	STAT(mmio, "exits_mmio")					\
 	STAT(hlt, "exits_hlt")						\
-	STAT(pause, "exits_pause")					\
 	STAT(cr, "exits_cr")						\
 	STAT(dr, "exits_dr")						\
 	STAT(exceptions, "exits_exception")				\

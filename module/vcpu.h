@@ -193,7 +193,7 @@ enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed);
 enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with);
 enum exit_result mvm_exit_ipi(struct mvm_vcpu *vcpu);
 void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg);
-void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip);
+void mvm_skip_to(unsigned long rip);
 enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu);
 void mvm_after_window(struct mvm_vcpu *vcpu, enum exit_result result);
 
