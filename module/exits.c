@@ -6,7 +6,6 @@
  * for later (EXIT_NMI to EXIT_FAULT), what user space has to answer is decoded
  * into the run page.  A reason without a handler goes to user space as it is.
  */
-#include <linux/kernel.h>
 #include <asm/fpu/xcr.h>
 #include <asm/mce.h>
 #include "inject.h"

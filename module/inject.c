@@ -6,7 +6,6 @@
  *
  * Called by window.c before an entry and by exit handlers.
  */
-#include <linux/bitops.h>
 #include "inject.h"
 #include "trace.h"
 #include "vmx_ops.h"

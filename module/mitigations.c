@@ -19,7 +19,6 @@
  * others are decided here, once, from the CPU's bugs as the kernel knows them.
  */
 #include <linux/cpu.h>
-#include <linux/percpu.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <asm/cpufeature.h>

@@ -10,18 +10,14 @@
  *
  * Called by vcpu.c (mvm_window_run) and by ioctls (mvm_window_access).
  */
-#include <linux/hardirq.h>
 #include <linux/kdebug.h>
-#include <linux/slab.h>
 #include <asm/cpu_entry_area.h>
 #include <asm/desc.h>
 #include <asm/debugreg.h>
 #include <asm/fpu/api.h>
-#include <asm/fpu/xstate.h>
 #include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
-#include <asm/tlbflush.h>
 #include "inject.h"
 #include "mitigations.h"
 #include "trace.h"
