@@ -232,27 +232,6 @@ static void unload_guest_debug(struct mvm_window *window)
 }
 
 /*
- * What a VM exit leaves behind of the descriptor tables (SDM 3C 28.5.2).  It makes
- * DS and ES null, which they are in a kernel thread; LDTR is the last process's.
- */
-static void save_host_tables(struct mvm_window *window)
-{
-	native_store_gdt(&window->gdt);
-	store_idt(&window->idt);
-	asm volatile("sldt %0" : "=r"(window->ldt));
-}
-
-static void restore_host_tables(struct mvm_window *window)
-{
-	asm volatile("lgdt %0" : : "m"(window->gdt));
-	asm volatile("lidt %0" : : "m"(window->idt));
-	if (unlikely(window->ldt))
-		asm volatile("lldt %w0" : : "r"(window->ldt));
-	/* TR's limit is 0x67 now: the I/O bitmap is out of reach. */
-	invalidate_tss_limit();
-}
-
-/*
  * VMCLEAR also when VMXOFF follows: VMXOFF does not write cached VMCS data back
  * (SDM 3C 25.11.1), and in borrow mode the owner may turn VMX off at any time.
  */
@@ -274,7 +253,12 @@ static void window_close(struct mvm_window *window)
 	}
 	this_cpu_write(open_window, NULL);
 	if (window->guest_loaded) {
-		restore_host_tables(window);
+		native_load_gdt(&window->gdt);
+		native_load_idt(&window->idt);
+		if (unlikely(window->ldt))
+			asm volatile("lldt %w0" : : "r"(window->ldt));
+		/* TR's limit is 0x67 now: the I/O bitmap is out of reach. */
+		invalidate_tss_limit();
 		mvm_mitigate_after_guest(window->their_vmcs != VMCS_NONE);
 	}
 }
@@ -319,7 +303,15 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
 	u64 serial = vcpu->vm->serial * MVM_MAX_VCPUS + vcpu->id;
 
-	save_host_tables(window);
+	/*
+	 * What a VM exit leaves behind of the descriptor tables (SDM 3C 28.5.2).
+	 * It makes DS and ES null, which they are in a kernel thread; LDTR is the
+	 * last process's.
+	 */
+	native_store_gdt(&window->gdt);
+	store_idt(&window->idt);
+	asm volatile("sldt %0" : "=m"(window->ldt));
+
 	refresh_host_fields(vcpu, window);
 	load_guest_debug(vcpu, window);
 	load_guest_msrs(vcpu, window);
