@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmcs.c - make a vCPU's VMCS: controls, the constant part of the host's state,
- * and the guest in the state after power-up.
+ * vmcs.c - make a vCPU's VMCS: controls, and the guest in the state after power-up.
+ * The host's state is written by window.c.
  *
  * Called by vcpu.c.
  */
 #include <linux/gfp.h>
-#include <asm/desc.h>
-#include <asm/msr.h>
 #include "inject.h"
 #include "vm.h"
 #include "vmx_ops.h"
@@ -49,22 +47,6 @@ static void write_controls(struct mvm_vcpu *vcpu)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, backstop, U32_MAX));
 }
 
-/* Selectors have RPL and TI 0 (SDM 3C 27.2.3); kernel threads use null ones. */
-static void write_host(void)
-{
-	u16 tr;
-
-	store_tr(tr);
-	vmcs_write(HOST_CS_SELECTOR, __KERNEL_CS);
-	vmcs_write(HOST_SS_SELECTOR, __KERNEL_DS);
-	vmcs_write(HOST_TR_SELECTOR, tr);
-	vmcs_write(HOST_CR0, read_cr0() & ~X86_CR0_TS);
-	vmcs_write(HOST_IA32_SYSENTER_CS, native_read_msr(MSR_IA32_SYSENTER_CS));
-	vmcs_write(HOST_IA32_SYSENTER_EIP, native_read_msr(MSR_IA32_SYSENTER_EIP));
-	vmcs_write(HOST_IA32_PAT, native_read_msr(MSR_IA32_CR_PAT));
-	vmcs_write(HOST_RIP, (unsigned long)mvm_vmx_exit);
-}
-
 /* SDM 3A table 10-1: the state after power-up. */
 static void write_guest(struct mvm_vcpu *vcpu)
 {
@@ -100,7 +82,6 @@ static void write_all(struct mvm_vcpu *vcpu, void *unused)
 	for (i = 0; i < ARRAY_SIZE(zero_fields); i++)
 		vmcs_write(zero_fields[i], 0);
 	write_controls(vcpu);
-	write_host();
 	write_guest(vcpu);
 }
 

@@ -92,15 +92,25 @@ static __always_inline void raw_write_cr4(unsigned long value)
 }
 
 /*
- * Host fields of the VMCS (SDM 3C 25.5).  Those of the CPU change with the CPU
- * only.  EFER and the MSRs are read here and not remembered: with another
- * hypervisor loaded its guest's values may be live.
+ * Host fields of the VMCS (SDM 3C 25.5) that are not 0.  The constant ones and
+ * those of the CPU are written when the vCPU comes to a CPU.  Selectors have RPL
+ * and TI 0 (SDM 3C 27.2.3); kernel threads use null ones.  EFER and the MSRs are
+ * read here and not remembered: with another hypervisor loaded its guest's values
+ * may be live.
  */
 static void refresh_host_fields(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
 	int cpu = smp_processor_id();
 
 	if (vcpu->last_cpu != cpu) {
+		vmcs_write(HOST_CS_SELECTOR, __KERNEL_CS);
+		vmcs_write(HOST_SS_SELECTOR, __KERNEL_DS);
+		vmcs_write(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
+		vmcs_write(HOST_CR0, read_cr0() & ~X86_CR0_TS);
+		vmcs_write(HOST_IA32_SYSENTER_CS, native_read_msr(MSR_IA32_SYSENTER_CS));
+		vmcs_write(HOST_IA32_SYSENTER_EIP, native_read_msr(MSR_IA32_SYSENTER_EIP));
+		vmcs_write(HOST_IA32_PAT, native_read_msr(MSR_IA32_CR_PAT));
+		vmcs_write(HOST_RIP, (unsigned long)mvm_vmx_exit);
 		vmcs_write(HOST_IA32_SYSENTER_ESP, native_read_msr(MSR_IA32_SYSENTER_ESP));
 		vmcs_write(HOST_GS_BASE, native_read_msr(MSR_GS_BASE));
 		vmcs_write(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
@@ -200,9 +210,6 @@ static void unload_guest_fpu(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	kernel_fpu_end();
 }
 
-/* L0-L3, G0-G3 */
-#define DR7_ENABLE_BITS	0xffUL
-
 /*
  * Debug registers.  DR7 and DEBUGCTL are switched by VM entry and exit; DR6 is
  * never the guest's, because #DB and MOV DR exit; DR0-3 only matter while the
@@ -214,7 +221,7 @@ static void load_guest_debug(struct mvm_vcpu *vcpu, struct mvm_window *window)
 
 	/* The host's own breakpoints must not fire on the guest's addresses. */
 	window->dr7 = local_db_save();
-	window->guest_breakpoints = vmcs_read(GUEST_DR7) & DR7_ENABLE_BITS;
+	window->guest_breakpoints = vmcs_read(GUEST_DR7) & 0xff;	/* L0-L3, G0-G3 */
 	for (i = 0; unlikely(window->guest_breakpoints) && i < 4; i++) {
 		get_debugreg(window->dr[i], i);
 		set_debugreg(vcpu->dr[i], i);
