@@ -11,12 +11,10 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
-#include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/tsc.h>
-#include <asm/vmx.h>
 #include "caps.h"
 
 /* IA32_VMX_BASIC (SDM 3D A.1) */
@@ -117,9 +115,9 @@ static const struct control_rule control_rules[] = {
 /*
  * Capability MSRs of controls: a bit of the lower half that is 1 must be 1 in
  * the control word, a bit of the upper half that is 0 must be 0 (SDM 3D A.3).
+ * Returns NULL, or why the CPU will not do.
  */
-static int choose_controls(const u64 allowed[CONTROL_WORDS], u32 chosen[CONTROL_WORDS],
-			   const char **why)
+static const char *choose_controls(const u64 allowed[CONTROL_WORDS], u32 chosen[CONTROL_WORDS])
 {
 	/*
 	 * Controls that may be fixed to 1: the rules', and reserved bits that are when the CPU
@@ -138,61 +136,48 @@ static int choose_controls(const u64 allowed[CONTROL_WORDS], u32 chosen[CONTROL_
 		u32 must = lower_32_bits(allowed[rule->word]);
 		u32 may = upper_32_bits(allowed[rule->word]);
 
-		*why = rule->why;
 		if ((rule->need == OFF || rule->need == LATER) && must & rule->bit)
-			return -EOPNOTSUPP;
+			return rule->why;
 		if ((rule->need == ON || rule->need == LATER) && !(may & rule->bit))
-			return -EOPNOTSUPP;
+			return rule->why;
 		if (rule->need == ON || rule->need == MAYBE)
 			chosen[rule->word] |= rule->bit & may;
 		known[rule->word] |= rule->bit;
 	}
-
-	*why = "the CPU forces a VMX control that mini-vm does not know";
 	for (i = 0; i < CONTROL_WORDS; i++) {
 		if (lower_32_bits(allowed[i]) & ~known[i])
-			return -EOPNOTSUPP;
+			return "the CPU forces a VMX control that mini-vm does not know";
 		chosen[i] |= lower_32_bits(allowed[i]);
 	}
-	return 0;
+	return NULL;
 }
 
-/* After choose_controls(): EPT and unrestricted guest are there. */
-static int check_features(const struct vmx_capability_msrs *raw, const char **why)
+/* After choose_controls(): EPT and unrestricted guest are there.  Returns likewise. */
+static const char *check_features(const struct vmx_capability_msrs *raw)
 {
-	const u64 invept = VMX_EPT_INVEPT_BIT | VMX_EPT_EXTENT_CONTEXT_BIT;
+	const u64 ept = VMX_EPT_PAGE_WALK_4_BIT | VMX_EPTP_WB_BIT | VMX_EPT_INVEPT_BIT |
+			VMX_EPT_EXTENT_CONTEXT_BIT;
 	/* PE and PG are free in an unrestricted guest (SDM 3C 24.8). */
 	const u64 cr0_known = X86_CR0_PE | X86_CR0_NE | X86_CR0_PG;
 	u32 size = vmx_basic_vmcs_size(raw->basic);
 
 	if (raw->fred)
-		*why = "the kernel uses FRED, which mini-vm does not support yet";
-	else if (raw->tsc_unstable || !raw->tsc_khz)
-		*why = "the CPU has no stable TSC of known frequency";
-	else if (!size || size > 4096)
-		*why = "the CPU has a VMCS that is larger than a page";
-	else if (raw->basic & BASIC_32BIT_ADDRESSES)
-		*why = "the CPU needs VMX structures below 4 GiB";
-	else if (BASIC_MEMORY_TYPE(raw->basic) != MEMORY_TYPE_WB)
-		*why = "the CPU cannot keep a VMCS in write-back memory";
-	else if (!(raw->ept_vpid & VMX_EPT_PAGE_WALK_4_BIT))
-		*why = "the CPU has no EPT with four levels";
-	else if (!(raw->ept_vpid & VMX_EPTP_WB_BIT))
-		*why = "the CPU cannot walk the EPT in write-back memory";
-	else if ((raw->ept_vpid & invept) != invept)
-		*why = "the CPU cannot flush one EPT (single-context INVEPT)";
-	else if (!(raw->basic & BASIC_INS_OUTS))
-		*why = "the CPU does not report the operands of INS and OUTS";
-	else if (!(raw->misc & VMX_MISC_SAVE_EFER_LMA))
-		/* A CPU with unrestricted guests has it (SDM 3D A.6). */
-		*why = "the CPU does not save the guest's long mode at VM exit";
-	else if (raw->cr0_fixed0 & ~cr0_known)
-		*why = "the CPU fixes a bit of CR0 that mini-vm does not know";
-	else if (raw->cr4_fixed0 & ~(u64)X86_CR4_VMXE)
-		*why = "the CPU fixes a bit of CR4 that mini-vm does not know";
-	else
-		return 0;
-	return -EOPNOTSUPP;
+		return "the kernel uses FRED, which mini-vm does not support yet";
+	if (!raw->tsc_khz)
+		return "the CPU has no stable TSC of known frequency";
+	if (!size || size > PAGE_SIZE || raw->basic & BASIC_32BIT_ADDRESSES ||
+	    BASIC_MEMORY_TYPE(raw->basic) != MEMORY_TYPE_WB)
+		return "the CPU cannot keep a VMCS in any page of ordinary memory";
+	if ((raw->ept_vpid & ept) != ept)
+		return "the CPU's EPT lacks four levels, write-back or single-context INVEPT";
+	if (!(raw->basic & BASIC_INS_OUTS))
+		return "the CPU does not report the operands of INS and OUTS";
+	/* A CPU with unrestricted guests has it (SDM 3D A.6). */
+	if (!(raw->misc & VMX_MISC_SAVE_EFER_LMA))
+		return "the CPU does not save the guest's long mode at VM exit";
+	if (raw->cr0_fixed0 & ~cr0_known || raw->cr4_fixed0 & ~(u64)X86_CR4_VMXE)
+		return "the CPU fixes a bit of CR0 or CR4 that mini-vm does not know";
+	return NULL;
 }
 
 /* XCR0 bits for guests: x87, SSE, AVX, AVX-512; no MPX, PKRU, CET or AMX. */
@@ -224,9 +209,8 @@ int mvm_caps_negotiate(const struct vmx_capability_msrs *raw, struct mvm_caps *c
 		[PIN] = raw->pin, [PROC] = raw->proc, [PROC2] = raw->proc2,
 		[EXIT] = raw->exit, [ENTRY] = raw->entry,
 	};
-	const u64 ept = raw->ept_vpid, xcr0_mask = usable_xcr0(raw->xcr0);
+	const u64 ept = raw->ept_vpid;
 	u32 chosen[CONTROL_WORDS] = {};
-	int ret;
 
 	*why = "the CPU has no VMX, or a hypervisor below hides it";
 	if (!raw->vmx)
@@ -238,56 +222,34 @@ int mvm_caps_negotiate(const struct vmx_capability_msrs *raw, struct mvm_caps *c
 	*why = "the firmware has switched VMX off; look for \"VT-x\" or \"virtualization\" in its set-up";
 	if (!(raw->feature_control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX))
 		return -EACCES;
-	ret = choose_controls(allowed, chosen, why) ?: check_features(raw, why);
-	if (ret)
-		return ret;
+	*why = choose_controls(allowed, chosen) ?: check_features(raw);
+	if (*why)
+		return -EOPNOTSUPP;
 
-	*why = NULL;
+	/* A VPID that cannot be flushed is worse than none. */
+	if (!(ept & CAP_INVVPID && ept & (CAP_INVVPID_SINGLE | CAP_INVVPID_ALL)))
+		chosen[PROC2] &= ~SECONDARY_EXEC_ENABLE_VPID;
+	/* Loading it on one side only would leave the guest's on the other. */
+	if (!raw->perf_global_ctrl || !(chosen[EXIT] & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL) ||
+	    !(chosen[ENTRY] & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL)) {
+		chosen[EXIT] &= ~VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL;
+		chosen[ENTRY] &= ~VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL;
+	}
 	*caps = (struct mvm_caps){
 		.vmcs_revision = vmx_basic_vmcs_revision_id(raw->basic),
 		.pin = chosen[PIN], .proc = chosen[PROC], .proc2 = chosen[PROC2],
 		.exit = chosen[EXIT], .entry = chosen[ENTRY],
 		.cr0_fixed0 = raw->cr0_fixed0 & X86_CR0_NE, .cr4_fixed0 = raw->cr4_fixed0,
-		.preemption_timer = chosen[PIN] & PIN_BASED_VMX_PREEMPTION_TIMER,
 		.preemption_shift = vmx_misc_preemption_timer_rate(raw->misc),
-		/* A VPID that cannot be flushed is worse than none. */
-		.vpid = chosen[PROC2] & SECONDARY_EXEC_ENABLE_VPID && ept & CAP_INVVPID &&
-			ept & (CAP_INVVPID_SINGLE | CAP_INVVPID_ALL),
 		.invvpid_single = ept & CAP_INVVPID && ept & CAP_INVVPID_SINGLE,
 		.ept_2m = ept & VMX_EPT_2MB_PAGE_BIT,
-		.rdtscp = chosen[PROC2] & SECONDARY_EXEC_ENABLE_RDTSCP,
-		.invpcid = chosen[PROC2] & SECONDARY_EXEC_ENABLE_INVPCID,
-		/* Loading it on one side only would leave the guest's on the other. */
-		.perf_global_ctrl = raw->perf_global_ctrl &&
-				    chosen[EXIT] & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL &&
-				    chosen[ENTRY] & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL,
 		.pt_in_vmx = raw->misc & MISC_INTEL_PT,
-		.xsave = xcr0_mask, .xcr0_mask = xcr0_mask, .mxcsr_mask = raw->mxcsr_mask,
-		.tsc_khz = raw->tsc_khz, .timer_ratio = 1,
+		.xcr0_mask = usable_xcr0(raw->xcr0), .tsc_khz = raw->tsc_khz, .timer_ratio = 1,
 	};
-	if (!caps->vpid)
-		caps->proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
-	if (!caps->perf_global_ctrl) {
-		caps->exit &= ~VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL;
-		caps->entry &= ~VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL;
-	}
 	/* CPUID.15H:ECX gives the crystal in Hz, in 32 bits. */
 	while ((u64)caps->tsc_khz * 1000 / caps->timer_ratio > U32_MAX)
 		caps->timer_ratio *= 2;
 	return 0;
-}
-
-/* The FXSAVE image names the MXCSR bits that exist; 0: the first SSE CPUs'. */
-static u32 read_mxcsr_mask(void)
-{
-	struct fxregs_state *image __aligned(16);
-	u8 buffer[sizeof(*image) + 15];
-
-	image = PTR_ALIGN((void *)buffer, 16);
-	kernel_fpu_begin();
-	asm volatile("fxsave %0" : "=m"(*image));
-	kernel_fpu_end();
-	return image->mxcsr_mask ?: 0xffbf;
 }
 
 /**
@@ -308,9 +270,7 @@ void vmx_read_capability_msrs(struct vmx_capability_msrs *raw)
 		return;
 	rdmsrl(MSR_IA32_FEAT_CTL, raw->feature_control);
 	raw->fred = __read_cr4() & CR4_FRED;
-	raw->tsc_unstable = check_tsc_unstable();
-	raw->tsc_khz = tsc_khz;
-	raw->mxcsr_mask = read_mxcsr_mask();
+	raw->tsc_khz = check_tsc_unstable() ? 0 : tsc_khz;
 
 	rdmsrl(MSR_IA32_VMX_BASIC, raw->basic);
 	/* The four TRUE MSRs are in the order of the plain ones. */

@@ -9,12 +9,12 @@
 #define MVM_CAPS_H
 
 #include <linux/types.h>
+#include <asm/vmx.h>
 
 /**
  * struct vmx_capability_msrs - the raw facts (SDM 3D appendix A)
  * @vmx:		CPUID.1:ECX.VMX
  * @fred:		CR4.FRED is set
- * @tsc_unstable:	the kernel does not trust the TSC
  * @perf_global_ctrl:	the CPU has IA32_PERF_GLOBAL_CTRL
  * @feature_control:	IA32_FEATURE_CONTROL
  * @basic:		IA32_VMX_BASIC
@@ -28,44 +28,40 @@
  * @cr0_fixed0:		IA32_VMX_CR0_FIXED0: bits that must be 1
  * @cr4_fixed0:		IA32_VMX_CR4_FIXED0
  * @xcr0:		the host's XCR0, 0 without XSAVE
- * @tsc_khz:		frequency of the TSC
- * @mxcsr_mask:		MXCSR bits that the CPU has
+ * @tsc_khz:		frequency of the TSC, 0 when the kernel does not trust it
  *
  * The TRUE variants are taken when bit 55 of @basic is set.
  */
 struct vmx_capability_msrs {
-	bool vmx, fred, tsc_unstable, perf_global_ctrl;
+	bool vmx, fred, perf_global_ctrl;
 	u64 feature_control, basic, pin, proc, proc2, exit, entry, misc, ept_vpid;
 	u64 cr0_fixed0, cr4_fixed0, xcr0;
-	u32 tsc_khz, mxcsr_mask;
+	u32 tsc_khz;
 };
 
 /**
  * struct mvm_caps - what was negotiated
  * @vmcs_revision:	first word of a VMXON region and of a VMCS
- * @pin:		pin-based controls, ready for the VMCS
+ * @pin:		pin-based controls, ready for the VMCS; as in the other
+ *			words, the bits of optional features say whether they
+ *			are used
  * @proc:		primary processor-based controls; interrupt-window and
  *			NMI-window exiting are off and may be set
  * @proc2:		secondary processor-based controls
- * @exit:		VM-exit controls
+ * @exit:		VM-exit controls; IA32_PERF_GLOBAL_CTRL is switched by
+ *			exit and entry or by neither
  * @entry:		VM-entry controls; "IA-32e mode guest" is off and may be
  *			set
  * @cr0_fixed0:		CR0 bits that must be 1 in the guest: NE; PE and PG are
  *			free (unrestricted guest)
  * @cr4_fixed0:		CR4 bits that must be 1 in VMX operation: VMXE
- * @preemption_timer:	the VMX-preemption timer is on in @pin
- * @preemption_shift:	it counts down once every 2^shift TSC ticks
- * @vpid:		VPIDs are on in @proc2
- * @invvpid_single:	INVVPID of one VPID works; if not but @vpid: INVVPID_ALL
+ * @preemption_shift:	the VMX-preemption timer counts down once every 2^shift TSC
+ *			ticks
+ * @invvpid_single:	INVVPID of one VPID works; if not but VPIDs are on: INVVPID_ALL
  * @ept_2m:		EPT maps 2 MiB pages
- * @rdtscp:		RDTSCP (and RDPID) work in the guest
- * @invpcid:		INVPCID works in the guest
- * @perf_global_ctrl:	IA32_PERF_GLOBAL_CTRL is switched by entry and exit
  * @pt_in_vmx:		Intel PT may trace while VMX is on; without it VMXON
  *			stops a trace (SDM 3C 33.5)
- * @xsave:		the host uses XSAVE
  * @xcr0_mask:		XCR0 bits a guest may set, 0 without XSAVE
- * @mxcsr_mask:		MXCSR bits a guest may set
  * @tsc_khz:		frequency of the TSC
  * @timer_ratio:	TSC ticks per tick of the APIC timer before its divider,
  *			which is the crystal of CPUID leaf 0x15: 1, 2 or 4
@@ -74,9 +70,8 @@ struct mvm_caps {
 	u32 vmcs_revision, pin, proc, proc2, exit, entry;
 	u64 cr0_fixed0, cr4_fixed0, xcr0_mask;
 	u8 preemption_shift;
-	bool preemption_timer, vpid, invvpid_single, ept_2m;
-	bool rdtscp, invpcid, perf_global_ctrl, pt_in_vmx, xsave;
-	u32 mxcsr_mask, tsc_khz, timer_ratio;
+	bool invvpid_single, ept_2m, pt_in_vmx;
+	u32 tsc_khz, timer_ratio;
 };
 
 /* This machine's; written once while the module loads. */

@@ -34,8 +34,7 @@
 #define MAX_EXTENDED	0x80000008
 #define MAX_HYPERVISOR	MVM_CPUID_TIMING
 
-/* The bit of a feature in its register. */
-#define F(name)		BIT(X86_FEATURE_##name & 31)
+#define F(name)		CPUID_BIT(name)
 
 /* Features that the kernel headers do not name everywhere */
 #define F_FZRM		BIT(10)		/* 7.1 EAX: fast zero-length REP MOVSB */
@@ -102,8 +101,16 @@ static const struct mvm_cpuid_entry absent;
 #define for_each_entry(entry, table)	\
 	for ((entry) = (table)->entries; (entry) < (table)->entries + (table)->count; (entry)++)
 
-static const struct mvm_cpuid_entry *find_entry(const struct mvm_cpuid_table *table, u32 leaf,
-						u32 index)
+/**
+ * mvm_cpuid_find() - an entry of a table
+ * @table: a table
+ * @leaf: leaf
+ * @index: sub-leaf
+ *
+ * Never NULL: what is not in the table are zeros.
+ */
+const struct mvm_cpuid_entry *mvm_cpuid_find(const struct mvm_cpuid_table *table, u32 leaf,
+					     u32 index)
 {
 	const struct mvm_cpuid_entry *entry;
 
@@ -126,21 +133,20 @@ static const struct mvm_cpuid_entry *find_entry(const struct mvm_cpuid_table *ta
 const struct mvm_cpuid_entry *mvm_cpuid_lookup_slow(const struct mvm_cpuid_table *table, u32 leaf,
 						    u32 index)
 {
-	const struct mvm_cpuid_entry *entry = find_entry(table, leaf, index);
+	const struct mvm_cpuid_entry *entry = mvm_cpuid_find(table, leaf, index);
 
 	if (entry != &absent || leaf >> 28 == MVM_CPUID_BASE >> 28 || leaf <= table->max_basic ||
-	    (leaf >= 0x80000000 && leaf <= find_entry(table, 0x80000000, 0)->eax))
+	    (leaf >= 0x80000000 && leaf <= mvm_cpuid_find(table, 0x80000000, 0)->eax))
 		return entry;
-	return find_entry(table, table->max_basic, index);
+	return mvm_cpuid_find(table, table->max_basic, index);
 }
 
 static int compare_entries(const void *a, const void *b)
 {
 	const struct mvm_cpuid_entry *x = a, *y = b;
+	u64 left = (u64)x->function << 32 | x->index, right = (u64)y->function << 32 | y->index;
 
-	if (x->function != y->function)
-		return x->function < y->function ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
+	return left < right ? -1 : left > right;
 }
 
 /* Sort the entries and fill in the index in front of them. */
@@ -156,7 +162,7 @@ static void build_index(struct mvm_cpuid_table *table)
 		if (low < CPUID_RANGE_LEAVES)
 			table->first[leaf >> 30][low] = i;
 	}
-	table->max_basic = find_entry(table, 0, 0)->eax;
+	table->max_basic = mvm_cpuid_find(table, 0, 0)->eax;
 }
 
 /* Building the supported table. */
@@ -187,11 +193,11 @@ static void add(const struct builder *b, u32 leaf, u32 index, u32 eax, u32 ebx, 
 	for (i = 0; i < ARRAY_SIZE(feature_words); i++) {
 		const struct feature_word *word = &feature_words[i];
 		u32 mask = word->host |
-			   (caps->xsave ? word->xsave : 0) |
+			   (caps->xcr0_mask ? word->xsave : 0) |
 			   (caps->xcr0_mask & XFEATURE_MASK_YMM ? word->avx : 0) |
 			   (caps->xcr0_mask & XFEATURE_MASK_AVX512 ? word->avx512 : 0) |
-			   (caps->invpcid ? word->invpcid : 0) |
-			   (caps->rdtscp ? word->rdtscp : 0);
+			   (caps->proc2 & SECONDARY_EXEC_ENABLE_INVPCID ? word->invpcid : 0) |
+			   (caps->proc2 & SECONDARY_EXEC_ENABLE_RDTSCP ? word->rdtscp : 0);
 
 		if (word->leaf == leaf && word->index == index)
 			regs[word->reg] = (host[word->reg] & mask) | word->always;
@@ -244,13 +250,13 @@ void mvm_cpuid_supported(struct mvm_cpuid_table *out, mvm_cpuid_reader read,
 	add(b, 0xb, 1, 0, 1, 0x201, 0);
 	add(b, 0xb, 2, 0, 0, 2, 0);
 	/* XSAVE components; sizes and offsets are the CPU's. */
-	if (caps->xsave) {
+	if (mask) {
 		add(b, 0xd, 0, lower_32_bits(mask), 0, 0, upper_32_bits(mask));
 		add(b, 0xd, 1, 0, 0, 0, 0);
 	}
 	for (i = 2; i < 63; i++) {
 		read_host(b, 0xd, i, regs);
-		if (caps->xsave && mask & BIT_ULL(i))
+		if (mask & BIT_ULL(i))
 			add(b, 0xd, i, regs[0], regs[1], 0, 0);
 	}
 	/* TSC = crystal * EBX / EAX, so guests need not measure it. */
@@ -293,7 +299,8 @@ void mvm_cpuid_read_host(u32 leaf, u32 index, u32 regs[4])
  */
 static bool entry_ok(const struct mvm_cpuid_entry *entry, const struct mvm_cpuid_table *supported)
 {
-	const struct mvm_cpuid_entry *known = find_entry(supported, entry->function, entry->index);
+	const struct mvm_cpuid_entry *known =
+		mvm_cpuid_find(supported, entry->function, entry->index);
 	struct mvm_cpuid_entry allowed = *known;
 
 	if (entry->flags & ~MVM_CPUID_INDEXED || entry->reserved)
@@ -323,10 +330,8 @@ static bool entry_ok(const struct mvm_cpuid_entry *entry, const struct mvm_cpuid
 		if (!entry->index)
 			allowed.ebx = allowed.ecx = U32_MAX;
 		/* Where the CPU puts a state component is not for us to say. */
-		if (entry->index >= 2 &&
-		    (known == &absent || entry->eax != known->eax || entry->ebx != known->ebx ||
-		     entry->ecx != known->ecx))
-			return false;
+		if (entry->index >= 2)
+			return !memcmp(entry, known, sizeof(*entry));
 		break;
 	case 0x80000008:			/* width of addresses */
 		if ((entry->eax & 0xff) > (known->eax & 0xff))
@@ -339,36 +344,27 @@ static bool entry_ok(const struct mvm_cpuid_entry *entry, const struct mvm_cpuid
 }
 
 /**
- * mvm_cpuid_set() - replace a vCPU's table
- * @table: the vCPU's; untouched after an error
+ * mvm_cpuid_prepare() - check a table that user space has filled, and index it
+ * @table: its count, which is in range, and its entries are given
  * @supported: what may be shown
- * @entries: the new entries, from user space
- * @count: how many
  *
- * The caller calls mvm_cpuid_refresh() afterwards.  Returns 0 or -EINVAL: too
- * many entries, two for the same question, a feature bit that @supported lacks,
- * or a wrong layout of the XSAVE area.
+ * The caller calls mvm_cpuid_refresh() afterwards.  Returns 0 or -EINVAL: two
+ * entries for the same question, a feature bit that @supported lacks, or a wrong
+ * layout of the XSAVE area.
  */
-int mvm_cpuid_set(struct mvm_cpuid_table *table, const struct mvm_cpuid_table *supported,
-		  const struct mvm_cpuid_entry *entries, u32 count)
+int mvm_cpuid_prepare(struct mvm_cpuid_table *table, const struct mvm_cpuid_table *supported)
 {
 	const struct mvm_cpuid_entry *a, *b;
 
-	if (count > MVM_CPUID_MAX)
-		return -EINVAL;
-	for (a = entries; a < entries + count; a++) {
+	for_each_entry(a, table) {
 		if (!entry_ok(a, supported))
 			return -EINVAL;
-		for (b = entries; b < a; b++) {
+		for (b = table->entries; b < a; b++) {
 			if (a->function == b->function &&
 			    (!(a->flags & b->flags & MVM_CPUID_INDEXED) || a->index == b->index))
 				return -EINVAL;
 		}
 	}
-
-	memset(table, 0, sizeof(*table));
-	memcpy(table->entries, entries, count * sizeof(*entries));
-	table->count = count;
 	build_index(table);
 	return 0;
 }
@@ -405,23 +401,6 @@ void mvm_cpuid_refresh(struct mvm_cpuid_table *table, u64 cr4, u64 xcr0, u64 api
 }
 
 /**
- * mvm_cpuid_has() - does the table show a feature
- * @table: a table
- * @leaf: leaf
- * @index: sub-leaf
- * @reg: result register
- * @bit: number of the bit in it
- */
-bool mvm_cpuid_has(const struct mvm_cpuid_table *table, u32 leaf, u32 index, enum mvm_cpuid_reg reg,
-		   unsigned int bit)
-{
-	const struct mvm_cpuid_entry *entry = find_entry(table, leaf, index);
-	const u32 regs[] = { entry->eax, entry->ebx, entry->ecx, entry->edx };
-
-	return regs[reg] & BIT(bit);
-}
-
-/**
  * mvm_cpuid_cr4_allowed() - the CR4 bits that the guest may set
  * @table: the vCPU's
  *
@@ -430,8 +409,8 @@ bool mvm_cpuid_has(const struct mvm_cpuid_table *table, u32 leaf, u32 index, enu
  */
 u64 mvm_cpuid_cr4_allowed(const struct mvm_cpuid_table *table)
 {
-	const struct mvm_cpuid_entry *l1 = find_entry(table, 1, 0);
-	const struct mvm_cpuid_entry *l7 = find_entry(table, 7, 0);
+	const struct mvm_cpuid_entry *l1 = mvm_cpuid_find(table, 1, 0);
+	const struct mvm_cpuid_entry *l7 = mvm_cpuid_find(table, 7, 0);
 
 	return X86_CR4_MCE | X86_CR4_PCE |
 	       (l1->edx & F(VME) ? X86_CR4_VME | X86_CR4_PVI : 0) |
@@ -453,7 +432,7 @@ u64 mvm_cpuid_cr4_allowed(const struct mvm_cpuid_table *table)
  */
 u64 mvm_cpuid_efer_allowed(const struct mvm_cpuid_table *table)
 {
-	u32 edx = find_entry(table, 0x80000001, 0)->edx;
+	u32 edx = mvm_cpuid_find(table, 0x80000001, 0)->edx;
 
 	return (edx & F(SYSCALL) ? EFER_SCE : 0) | (edx & F(LM) ? EFER_LME | EFER_LMA : 0) |
 	       (edx & F(NX) ? EFER_NX : 0);
@@ -466,17 +445,15 @@ u64 mvm_cpuid_efer_allowed(const struct mvm_cpuid_table *table)
  */
 bool mvm_cpuid_xcr0_valid(const struct mvm_cpuid_table *table, u64 xcr0)
 {
-	const struct mvm_cpuid_entry *entry = find_entry(table, 0xd, 0);
+	const struct mvm_cpuid_entry *entry = mvm_cpuid_find(table, 0xd, 0);
 	u64 avx512 = xcr0 & XFEATURE_MASK_AVX512;
 
 	/* Without XSAVE nobody can change it from its reset value. */
 	if (xcr0 == XFEATURE_MASK_FP)
 		return true;
-	if (!(xcr0 & XFEATURE_MASK_FP) || xcr0 & ~(entry->eax | (u64)entry->edx << 32))
-		return false;
-	if (xcr0 & XFEATURE_MASK_YMM && !(xcr0 & XFEATURE_MASK_SSE))
-		return false;
-	return !avx512 || (avx512 == XFEATURE_MASK_AVX512 && xcr0 & XFEATURE_MASK_YMM);
+	return xcr0 & XFEATURE_MASK_FP && !(xcr0 & ~(entry->eax | (u64)entry->edx << 32)) &&
+	       (xcr0 & XFEATURE_MASK_SSE || !(xcr0 & XFEATURE_MASK_YMM)) &&
+	       (!avx512 || (avx512 == XFEATURE_MASK_AVX512 && xcr0 & XFEATURE_MASK_YMM));
 }
 
 /**
@@ -486,7 +463,7 @@ bool mvm_cpuid_xcr0_valid(const struct mvm_cpuid_table *table, u64 xcr0)
 unsigned int mvm_cpuid_phys_bits(const struct mvm_cpuid_table *table)
 {
 	/* SDM 2A, CPUID, leaf 0x80000008: 36 where the CPU does not say. */
-	return find_entry(table, 0x80000008, 0)->eax & 0xff ?: 36;
+	return mvm_cpuid_find(table, 0x80000008, 0)->eax & 0xff ?: 36;
 }
 
 /**
@@ -500,7 +477,7 @@ u32 mvm_cpuid_xsave_size(const struct mvm_cpuid_table *table, u64 xcr0)
 	const struct mvm_cpuid_entry *entry;
 	u32 size = 512 + 64;	/* legacy region and header (SDM 1 13.4) */
 
-	if (find_entry(table, 0xd, 0) == &absent)
+	if (mvm_cpuid_find(table, 0xd, 0) == &absent)
 		return 512;	/* FXSAVE */
 	for_each_entry(entry, table) {
 		if (entry->function == 0xd && entry->index >= 2 && entry->index < 63 &&

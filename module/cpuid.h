@@ -10,6 +10,7 @@
 #ifndef MVM_CPUID_H
 #define MVM_CPUID_H
 
+#include <linux/bits.h>
 #include <linux/nospec.h>
 #include <linux/types.h>
 #include <linux/mini_vm.h>
@@ -34,6 +35,9 @@ struct mvm_cpuid_table {
 	struct mvm_cpuid_entry entries[MVM_CPUID_MAX];
 };
 
+/* The bit of a feature in its register. */
+#define CPUID_BIT(name)		BIT(X86_FEATURE_##name & 31)
+
 enum mvm_cpuid_reg { MVM_EAX, MVM_EBX, MVM_ECX, MVM_EDX };
 
 /* Everything that a guest may be shown on this host. */
@@ -47,13 +51,12 @@ void mvm_cpuid_read_host(u32 leaf, u32 index, u32 regs[4]);
 
 void mvm_cpuid_supported(struct mvm_cpuid_table *out, mvm_cpuid_reader read,
 			 const struct mvm_caps *caps);
-int mvm_cpuid_set(struct mvm_cpuid_table *table, const struct mvm_cpuid_table *supported,
-		  const struct mvm_cpuid_entry *entries, u32 count);
+int mvm_cpuid_prepare(struct mvm_cpuid_table *table, const struct mvm_cpuid_table *supported);
 void mvm_cpuid_refresh(struct mvm_cpuid_table *table, u64 cr4, u64 xcr0, u64 apic_base,
 		       u32 apic_id);
 
-bool mvm_cpuid_has(const struct mvm_cpuid_table *table, u32 leaf, u32 index, enum mvm_cpuid_reg reg,
-		   unsigned int bit);
+const struct mvm_cpuid_entry *mvm_cpuid_find(const struct mvm_cpuid_table *table, u32 leaf,
+					     u32 index);
 u64 mvm_cpuid_cr4_allowed(const struct mvm_cpuid_table *table);
 u64 mvm_cpuid_efer_allowed(const struct mvm_cpuid_table *table);
 bool mvm_cpuid_xcr0_valid(const struct mvm_cpuid_table *table, u64 xcr0);

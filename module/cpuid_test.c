@@ -20,7 +20,7 @@ static struct mvm_cpuid_table *supported, *table;
 static struct mvm_cpuid_entry *scratch;
 
 static const struct mvm_caps full_caps = {
-	.vpid = true, .rdtscp = true, .invpcid = true, .xsave = true,
+	.proc2 = SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID,
 	.xcr0_mask = 0xe7, .tsc_khz = 3400001, .timer_ratio = 1,
 };
 
@@ -119,11 +119,20 @@ static int test_init(struct kunit *test)
 	table = kunit_kzalloc(test, sizeof(*table), GFP_KERNEL);
 	KUNIT_ASSERT_PTR_NE(test, supported, NULL);
 	KUNIT_ASSERT_PTR_NE(test, table, NULL);
-	scratch = kunit_kzalloc(test, 2 * sizeof(supported->entries), GFP_KERNEL);
+	scratch = kunit_kzalloc(test, sizeof(supported->entries), GFP_KERNEL);
 	KUNIT_ASSERT_PTR_NE(test, scratch, NULL);
 	mvm_cpuid_supported(supported, read_rich, &full_caps);
 	*table = *supported;
 	return 0;
+}
+
+/* Give the table these entries, as SET does. */
+static int set_table(const struct mvm_cpuid_entry *entries, u32 count)
+{
+	memset(table, 0, sizeof(*table));
+	memcpy(table->entries, entries, count * sizeof(*entries));
+	table->count = count;
+	return mvm_cpuid_prepare(table, supported);
 }
 
 static void expect_leaf(struct kunit *test, const struct mvm_cpuid_table *t,
@@ -255,11 +264,11 @@ static void avx512_needs_its_state(struct kunit *test)
 
 	caps.xcr0_mask = 0x7;
 	mvm_cpuid_supported(table, read_rich, &caps);
-	KUNIT_EXPECT_TRUE(test, mvm_cpuid_has(table, 7, 0, MVM_EBX, 5));
-	KUNIT_EXPECT_FALSE(test, mvm_cpuid_has(table, 7, 0, MVM_EBX, 16));
-	KUNIT_EXPECT_FALSE(test, mvm_cpuid_has(table, 7, 0, MVM_ECX, 1));
-	KUNIT_EXPECT_FALSE(test, mvm_cpuid_has(table, 7, 0, MVM_EDX, 2));
-	KUNIT_EXPECT_FALSE(test, mvm_cpuid_has(table, 7, 1, MVM_EAX, 5));
+	KUNIT_EXPECT_TRUE(test, mvm_cpuid_find(table, 7, 0)->ebx & BIT(5));
+	KUNIT_EXPECT_FALSE(test, mvm_cpuid_find(table, 7, 0)->ebx & BIT(16));
+	KUNIT_EXPECT_FALSE(test, mvm_cpuid_find(table, 7, 0)->ecx & BIT(1));
+	KUNIT_EXPECT_FALSE(test, mvm_cpuid_find(table, 7, 0)->edx & BIT(2));
+	KUNIT_EXPECT_FALSE(test, mvm_cpuid_find(table, 7, 1)->eax & BIT(5));
 	expect_leaf(test, table, 0xd, 0, 0x7, 0x240, 0x340, 0);
 }
 
@@ -325,8 +334,7 @@ static void highest_leaf_keeps_its_sub_leaves(struct kunit *test)
 		  .ebx = 0x240 },
 	};
 
-	KUNIT_ASSERT_EQ(test, 0, mvm_cpuid_set(table, supported, entries,
-					       ARRAY_SIZE(entries)));
+	KUNIT_ASSERT_EQ(test, 0, set_table(entries, ARRAY_SIZE(entries)));
 	expect_leaf(test, table, 0x16, 2, 0x100, 0x240, 0, 0);
 	expect_leaf(test, table, 0x16, 1, 1, 0, 0, 0);
 	expect_leaf(test, table, 0x16, 3, 0, 0, 0, 0);
@@ -342,13 +350,11 @@ static void maximum_that_is_missing_reads_as_zeros(struct kunit *test)
 		{ .function = 0x80000000, .eax = 0x80000005 },
 	};
 
-	KUNIT_ASSERT_EQ(test, 0, mvm_cpuid_set(table, supported, entries,
-					       ARRAY_SIZE(entries)));
+	KUNIT_ASSERT_EQ(test, 0, set_table(entries, ARRAY_SIZE(entries)));
 	expect_leaf(test, table, 5, 0, 0, 0, 0, 0);
 	expect_leaf(test, table, 0x80000005, 0, 0, 0, 0, 0);
 	entries[0].eax = 2;
-	KUNIT_ASSERT_EQ(test, 0, mvm_cpuid_set(table, supported, entries,
-					       ARRAY_SIZE(entries)));
+	KUNIT_ASSERT_EQ(test, 0, set_table(entries, ARRAY_SIZE(entries)));
 	expect_leaf(test, table, 3, 0, 0x222, 0, 0, 0);
 	expect_leaf(test, table, 0x80000005, 0, 0, 0, 0, 0);
 	expect_leaf(test, table, 0x80000006, 0, 0x222, 0, 0, 0);
@@ -378,7 +384,7 @@ static void leaf_without_sub_leaves_ignores_ecx(struct kunit *test)
 
 static void empty_table_answers_zeros(struct kunit *test)
 {
-	KUNIT_ASSERT_EQ(test, 0, mvm_cpuid_set(table, supported, NULL, 0));
+	KUNIT_ASSERT_EQ(test, 0, set_table(NULL, 0));
 	expect_leaf(test, table, 0, 0, 0, 0, 0, 0);
 	expect_leaf(test, table, 1, 0, 0, 0, 0, 0);
 	expect_leaf(test, table, 0x40000000, 0, 0, 0, 0, 0);
@@ -453,8 +459,7 @@ static void random_tables_answer_as_the_model(struct kunit *test)
 		/* A host that supports just this. */
 		memcpy(supported->entries, entries, count * sizeof(*entries));
 		supported->count = count;
-		KUNIT_ASSERT_EQ(test, 0, mvm_cpuid_set(table, supported, entries,
-						       count));
+		KUNIT_ASSERT_EQ(test, 0, set_table(entries, count));
 
 		for (probes = 0; probes < 400; probes++) {
 			u32 r = prandom_u32_state(&random);
@@ -490,7 +495,7 @@ static int set_changed(const struct mvm_cpuid_entry *change)
 		    scratch[i].index == change->index)
 			scratch[i] = *change;
 	}
-	return mvm_cpuid_set(table, supported, scratch, supported->count);
+	return set_table(scratch, supported->count);
 }
 
 static void supported_table_can_be_set(struct kunit *test)
@@ -498,15 +503,12 @@ static void supported_table_can_be_set(struct kunit *test)
 	struct mvm_cpuid_entry *entries = scratch;
 
 	memcpy(entries, supported->entries, sizeof(supported->entries));
-	memset(table, 0xff, sizeof(*table));
-	KUNIT_EXPECT_EQ(test, 0, mvm_cpuid_set(table, supported, entries,
-					       supported->count));
+	KUNIT_EXPECT_EQ(test, 0, set_table(entries, supported->count));
 	KUNIT_EXPECT_EQ(test, 0, memcmp(table, supported, sizeof(*table)));
 	/* also after the state of a vCPU went into it */
 	mvm_cpuid_refresh(table, X86_CR4_OSXSAVE, 0xe7, BIT(11), 5);
 	memcpy(entries, table->entries, sizeof(table->entries));
-	KUNIT_EXPECT_EQ(test, 0, mvm_cpuid_set(table, supported, entries,
-					       supported->count));
+	KUNIT_EXPECT_EQ(test, 0, set_table(entries, supported->count));
 }
 
 static void order_of_entries_does_not_matter(struct kunit *test)
@@ -516,8 +518,7 @@ static void order_of_entries_does_not_matter(struct kunit *test)
 
 	for (i = 0; i < supported->count; i++)
 		entries[i] = supported->entries[supported->count - 1 - i];
-	KUNIT_EXPECT_EQ(test, 0, mvm_cpuid_set(table, supported, entries,
-					       supported->count));
+	KUNIT_EXPECT_EQ(test, 0, set_table(entries, supported->count));
 	KUNIT_EXPECT_EQ(test, 0, memcmp(table, supported, sizeof(*table)));
 }
 
@@ -594,7 +595,7 @@ static void free_leaves_take_anything(struct kunit *test)
 			.edx = ~0U,
 		};
 
-		KUNIT_EXPECT_EQ_MSG(test, 0, mvm_cpuid_set(table, supported, &e, 1),
+		KUNIT_EXPECT_EQ_MSG(test, 0, set_table(&e, 1),
 				    "0x%x", free[i]);
 		expect_leaf(test, table, free[i], 0, ~0U, ~0U, ~0U, ~0U);
 	}
@@ -611,10 +612,10 @@ static void unknown_leaves_must_be_empty(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
 		struct mvm_cpuid_entry e = { .function = unknown[i] };
 
-		KUNIT_EXPECT_EQ(test, 0, mvm_cpuid_set(table, supported, &e, 1));
+		KUNIT_EXPECT_EQ(test, 0, set_table(&e, 1));
 		e.edx = 1;
 		KUNIT_EXPECT_EQ_MSG(test, -EINVAL,
-				    mvm_cpuid_set(table, supported, &e, 1),
+				    set_table(&e, 1),
 				    "0x%x", unknown[i]);
 	}
 }
@@ -637,7 +638,7 @@ static void xsave_layout_is_not_to_be_changed(struct kunit *test)
 	expect_leaf(test, table, 0xd, 0, 0x7, 0x240, 0x340, 0);
 	/* a component that nobody has */
 	e = (struct mvm_cpuid_entry){ .function = 0xd, .index = 9, .flags = 1 };
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, &e, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_table(&e, 1));
 }
 
 static void physical_addresses_do_not_grow(struct kunit *test)
@@ -658,17 +659,17 @@ static void double_entries_are_refused(struct kunit *test)
 	struct mvm_cpuid_entry e[2] = {};
 
 	e[0].function = e[1].function = 2;
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, e, 2));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_table(e, 2));
 	/* without the flag the index says nothing */
 	e[1].index = 1;
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, e, 2));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_table(e, 2));
 	e[0].function = e[1].function = 0x1f;
 	e[0].flags = 1;
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, e, 2));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_table(e, 2));
 	e[1].flags = 1;
-	KUNIT_EXPECT_EQ(test, 0, mvm_cpuid_set(table, supported, e, 2));
+	KUNIT_EXPECT_EQ(test, 0, set_table(e, 2));
 	e[1].index = 0;
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, e, 2));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_table(e, 2));
 }
 
 static void malformed_entries_are_refused(struct kunit *test)
@@ -678,32 +679,26 @@ static void malformed_entries_are_refused(struct kunit *test)
 
 	for (i = 1; i < 32; i++) {
 		e.flags = BIT(i);
-		KUNIT_EXPECT_EQ(test, -EINVAL,
-				mvm_cpuid_set(table, supported, &e, 1));
+		KUNIT_EXPECT_EQ(test, -EINVAL, set_table(&e, 1));
 	}
 	e.flags = 0;
 	e.reserved = 1;
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, &e, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_table(&e, 1));
 	/* features with sub-leaves hidden in an entry without, and the reverse */
 	e = *mvm_cpuid_lookup(supported, 7, 0);
 	e.flags = 0;
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, &e, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_table(&e, 1));
 	e = *mvm_cpuid_lookup(supported, 1, 0);
 	e.flags = 1;
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, &e, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_table(&e, 1));
 	e.index = 1;
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, &e, 1));
-	/* one more than there is room for */
-	for (i = 0; i <= MVM_CPUID_MAX; i++)
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_table(&e, 1));
+	/* as many as there is room for */
+	for (i = 0; i < MVM_CPUID_MAX; i++)
 		scratch[i] = (struct mvm_cpuid_entry){
 			.function = 0x40000000 + i, .eax = i,
 		};
-	KUNIT_EXPECT_EQ(test, -EINVAL, mvm_cpuid_set(table, supported, scratch,
-						     MVM_CPUID_MAX + 1));
-	/* nothing of it has changed the table */
-	KUNIT_EXPECT_EQ(test, 0, memcmp(table, supported, sizeof(*table)));
-	KUNIT_EXPECT_EQ(test, 0, mvm_cpuid_set(table, supported, scratch,
-					       MVM_CPUID_MAX));
+	KUNIT_EXPECT_EQ(test, 0, set_table(scratch, MVM_CPUID_MAX));
 	expect_leaf(test, table, 0x40000000 + MVM_CPUID_MAX - 1, 0,
 		    MVM_CPUID_MAX - 1, 0, 0, 0);
 }

@@ -14,11 +14,6 @@
 /* Cache mode: never the guest's */
 #define CR0_CACHE	(X86_CR0_CD | X86_CR0_NW)
 
-/* Access rights: type and L (SDM 3C 25.4.1); a busy 16-bit TSS */
-#define ACCESS_TYPE	0xf
-#define ACCESS_L	BIT(13)
-#define TYPE_TSS16	3
-
 /* CR3 in PAE paging: where the page-directory pointers are */
 #define PDPT_ADDRESS	GENMASK_ULL(31, 5)
 
@@ -40,7 +35,7 @@ u64 mvm_guest_cr4(void)
 
 static void put_cr0(u64 cr0)
 {
-	vmcs_write(GUEST_CR0, (cr0 & ~(u64)CR0_CACHE) | mvm_caps.cr0_fixed0);
+	vmcs_write(GUEST_CR0, (cr0 & ~CR0_CACHE) | mvm_caps.cr0_fixed0);
 	vmcs_write(CR0_READ_SHADOW, cr0);
 }
 
@@ -56,7 +51,7 @@ static void put_long_mode(u64 cr0, u64 efer)
 	bool long_mode = efer & EFER_LME && cr0 & X86_CR0_PG;
 	u32 controls = vmcs_read(VM_ENTRY_CONTROLS) & ~VM_ENTRY_IA32E_MODE;
 
-	vmcs_write(GUEST_IA32_EFER, (efer & ~(u64)EFER_LMA) | (long_mode ? EFER_LMA : 0));
+	vmcs_write(GUEST_IA32_EFER, (efer & ~EFER_LMA) | (long_mode ? EFER_LMA : 0));
 	vmcs_write(VM_ENTRY_CONTROLS, controls | (long_mode ? VM_ENTRY_IA32E_MODE : 0));
 }
 
@@ -102,10 +97,10 @@ void mvm_set_guest_crs(struct mvm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4, u64 efe
 
 static void write_pdptes(const u64 pdpte[4])
 {
-	vmcs_write(GUEST_PDPTR0, pdpte[0]);
-	vmcs_write(GUEST_PDPTR1, pdpte[1]);
-	vmcs_write(GUEST_PDPTR2, pdpte[2]);
-	vmcs_write(GUEST_PDPTR3, pdpte[3]);
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		vmcs_write(GUEST_PDPTR0 + 2 * i, pdpte[i]);
 }
 
 /*
@@ -116,7 +111,6 @@ static void write_pdptes(const u64 pdpte[4])
  */
 static int load_pdptes(struct mvm_vcpu *vcpu)
 {
-	unsigned int bits = mvm_cpuid_phys_bits(&vcpu->cpuid);
 	struct mvm_cr_state *cr = &vcpu->cr;
 	u64 cr3 = vmcs_read(GUEST_CR3);
 	u64 rip = vmcs_read(GUEST_RIP);
@@ -129,7 +123,7 @@ static int load_pdptes(struct mvm_vcpu *vcpu)
 	}
 	cr->valid = false;
 	for (i = 0; i < 4; i++) {
-		if (!mvm_pdpte_valid(cr->pdpte[i], bits))
+		if (!mvm_pdpte_valid(cr->pdpte[i], mvm_cpuid_phys_bits(&vcpu->cpuid)))
 			return -EINVAL;
 	}
 	write_pdptes(cr->pdpte);
@@ -149,19 +143,17 @@ int mvm_write_guest_cr0(struct mvm_vcpu *vcpu, u64 value)
 {
 	u64 old = mvm_guest_cr0(), cr4 = mvm_guest_cr4();
 	u64 efer = vmcs_read(GUEST_IA32_EFER);
-	u32 cs = vmcs_read(GUEST_CS_AR_BYTES);
-	u32 tr = vmcs_read(GUEST_TR_AR_BYTES);
-	int ret;
+	u32 tr_type = vmcs_read(GUEST_TR_AR_BYTES) & VMX_AR_TYPE_MASK;
+	int ret = 0;
 
-	if (!mvm_cr0_check(old, value, cr4, efer, cs & ACCESS_L, (tr & ACCESS_TYPE) == TYPE_TSS16))
-		return -EINVAL;
-	value = (value & CR0_DEFINED) | X86_CR0_ET;
-	if (pae_paging(value, cr4, efer) && (old ^ value) & (X86_CR0_PG | CR0_CACHE)) {
+	if (!mvm_cr0_check(old, value, cr4, efer, vmcs_read(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK,
+			   tr_type == VMX_AR_TYPE_BUSY_16_TSS))
+		ret = -EINVAL;
+	else if (pae_paging(value, cr4, efer) && (old ^ value) & (X86_CR0_PG | CR0_CACHE))
 		ret = load_pdptes(vcpu);
-		if (ret)
-			return ret;
-	}
-	put_cr0(value);
+	if (ret)
+		return ret;
+	put_cr0((value & CR0_DEFINED) | X86_CR0_ET);
 	if ((old ^ value) & X86_CR0_PG) {
 		put_long_mode(value, efer);
 		vcpu->cr.flush = true;
@@ -183,16 +175,15 @@ int mvm_write_guest_cr4(struct mvm_vcpu *vcpu, u64 value)
 	const u64 loads = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP;
 	u64 old = mvm_guest_cr4(), changed = old ^ value;
 	u64 efer = vmcs_read(GUEST_IA32_EFER);
-	int ret;
+	int ret = 0;
 
 	if (!mvm_cr4_check(old, value, mvm_cpuid_cr4_allowed(&vcpu->cpuid), vmcs_read(GUEST_CR3),
 			   efer))
-		return -EINVAL;
-	if (changed & loads && pae_paging(mvm_guest_cr0(), value, efer)) {
+		ret = -EINVAL;
+	else if (changed & loads && pae_paging(mvm_guest_cr0(), value, efer))
 		ret = load_pdptes(vcpu);
-		if (ret)
-			return ret;
-	}
+	if (ret)
+		return ret;
 	put_cr4(value);
 	/* SDM 3A 4.10.4.1: what a MOV to CR4 invalidates */
 	if (changed & (loads | X86_CR4_PCIDE))
@@ -235,6 +226,6 @@ void mvm_cr_commit(struct mvm_vcpu *vcpu)
 		write_pdptes(vcpu->cr.pdpte);
 	}
 	/* INVVPID_ALL does not look at the VPID. */
-	if (mvm_caps.vpid)
+	if (mvm_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID)
 		vmx_invvpid(mvm_caps.invvpid_single ? INVVPID_SINGLE : INVVPID_ALL, vcpu->vpid);
 }

@@ -63,6 +63,13 @@ static inline bool pae_paging(u64 cr0, u64 cr4, u64 efer)
 	return cr0 & X86_CR0_PG && cr4 & X86_CR4_PAE && !(efer & EFER_LME);
 }
 
+/* PG without PE and NW without CD are illegal (SDM 2B MOV). */
+static inline bool cr0_consistent(u64 cr0)
+{
+	return (cr0 & X86_CR0_PE || !(cr0 & X86_CR0_PG)) &&
+	       (cr0 & X86_CR0_CD || !(cr0 & X86_CR0_NW));
+}
+
 /**
  * mvm_cr0_check() - is a MOV to CR0 legal (SDM 2B MOV, SDM 3A 4.1.2)
  * @old: CR0 before
@@ -74,11 +81,7 @@ static inline bool pae_paging(u64 cr0, u64 cr4, u64 efer)
  */
 static inline bool mvm_cr0_check(u64 old, u64 new, u64 cr4, u64 efer, bool cs_l, bool tss16)
 {
-	if (new >> 32)
-		return false;
-	if (new & X86_CR0_PG && !(new & X86_CR0_PE))
-		return false;
-	if (new & X86_CR0_NW && !(new & X86_CR0_CD))
+	if (new >> 32 || !cr0_consistent(new))
 		return false;
 	if (!((old ^ new) & X86_CR0_PG))
 		return true;
@@ -102,11 +105,9 @@ static inline bool mvm_cr4_check(u64 old, u64 new, u64 allowed, u64 cr3, u64 efe
 {
 	if (new & ~allowed)
 		return false;
-	if (efer & EFER_LMA && !(new & X86_CR4_PAE))
+	if (new & ~old & X86_CR4_PCIDE && (!(efer & EFER_LMA) || cr3 & 0xfff))
 		return false;
-	if (new & ~old & X86_CR4_PCIDE)
-		return efer & EFER_LMA && !(cr3 & 0xfff);
-	return true;
+	return new & X86_CR4_PAE || !(efer & EFER_LMA);
 }
 
 /**
@@ -123,16 +124,10 @@ static inline bool mvm_cr_valid(u64 cr0, u64 cr3, u64 cr4, u64 efer,
 {
 	bool long_mode = efer & EFER_LME && cr0 & X86_CR0_PG;
 
-	if (cr0 & ~CR0_DEFINED || (cr0 & X86_CR0_PG && !(cr0 & X86_CR0_PE)) ||
-	    (cr0 & X86_CR0_NW && !(cr0 & X86_CR0_CD)) || cr3 >> mvm_cpuid_phys_bits(table))
-		return false;
-	if (cr4 & ~mvm_cpuid_cr4_allowed(table) || efer & ~mvm_cpuid_efer_allowed(table))
-		return false;
-	if (!(efer & EFER_LMA) != !long_mode)
-		return false;
-	if (long_mode)
-		return cr4 & X86_CR4_PAE;
-	return !(cr4 & X86_CR4_PCIDE);
+	return !(cr0 & ~CR0_DEFINED) && cr0_consistent(cr0) &&
+	       !(cr3 >> mvm_cpuid_phys_bits(table)) && !(cr4 & ~mvm_cpuid_cr4_allowed(table)) &&
+	       !(efer & ~mvm_cpuid_efer_allowed(table)) && !(efer & EFER_LMA) == !long_mode &&
+	       (long_mode ? cr4 & X86_CR4_PAE : !(cr4 & X86_CR4_PCIDE));
 }
 
 /**

@@ -57,33 +57,34 @@ SYM_FUNC_START(mvm_vmx_enter)
 	vmwrite	%rsp, %rax
 .Lhost_rsp_known:
 
+	/* Decided while there are registers: MOV keeps ZF and CF, BT keeps ZF. */
 	mov	VCPU_RUN(%rdi), %rax
-	cmpb	$0, VCPU_LAUNCHED(%rdi)	/* ZF decides below; MOV keeps it */
+	cmpb	$0, mvm_clear_cpu_buffers(%rip)	/* ZF: leave the buffers alone */
+	btw	$0, VCPU_LAUNCHED(%rdi)		/* CF: VMRESUME, not VMLAUNCH */
 
 	move_gprs to_page=0
 	mov	RUN_GPRS(%rax), %rax
 
-	je	.Lnot_launched
-
 	/*
 	 * MDS, TAA, MMIO stale data, RFDS: clear the buffers as the last thing
-	 * before the guest runs, when mitigations.c asked for it.
+	 * before the guest runs, when mitigations.c asked for it.  VERW keeps CF.
 	 */
-	cmpb	$0, mvm_clear_cpu_buffers(%rip)
-	je	.Lvmresume
+	je	.Lbuffers_done
 	verw	mvm_verw_selector(%rip)
+.Lbuffers_done:
+	jnc	.Lvmlaunch
 	UNWIND_HINT_SAVE
 .Lvmresume:
 	vmresume
 	jmp	.Lvmfail
-
-.Lnot_launched:
-	cmpb	$0, mvm_clear_cpu_buffers(%rip)
-	je	.Lvmlaunch
-	verw	mvm_verw_selector(%rip)
 .Lvmlaunch:
 	vmlaunch
-	jmp	.Lvmfail
+.Lvmfail:
+	mov	$1, %eax
+	jmp	.Lclear
+.Lvmfault:
+	mov	$2, %eax
+	jmp	.Lclear
 
 	_ASM_EXTABLE(.Lvmwrite, .Lvmfault)
 	_ASM_EXTABLE(.Lvmresume, .Lvmfault)
@@ -128,11 +129,4 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	pop	%rdi
 	pop	%rbp
 	RET
-
-.Lvmfault:
-	mov	$2, %eax
-	jmp	.Lclear
-.Lvmfail:
-	mov	$1, %eax
-	jmp	.Lclear
 SYM_FUNC_END(mvm_vmx_enter)

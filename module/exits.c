@@ -6,7 +6,7 @@
  * for later (EXIT_NMI to EXIT_FAULT), what user space has to answer is decoded
  * into the run page.  A reason without a handler goes to user space as it is.
  */
-#include <linux/kernel.h>
+#include <asm/fpu/xcr.h>
 #include <asm/mce.h>
 #include "inject.h"
 #include "trace.h"
@@ -55,7 +55,15 @@ static noinline void pend_single_step(void)
 			   vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS) | DR_STEP);
 }
 
-static __always_inline void skip_to(unsigned long rip)
+/**
+ * mvm_skip_to() - the guest's instruction is done, by us
+ * @rip: where it goes on
+ *
+ * In an open window.  Ends the shadow of STI and MOV SS, and gives a
+ * single-stepping guest its #DB (SDM 3C 27.3.1.5, 33.2).  The handlers here
+ * inline it.
+ */
+__always_inline void mvm_skip_to(unsigned long rip)
 {
 	u32 blocked = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
 
@@ -64,19 +72,6 @@ static __always_inline void skip_to(unsigned long rip)
 		vmcs_write(GUEST_INTERRUPTIBILITY_INFO, blocked & ~MVM_SHADOWS);
 	if (unlikely(vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_TF))
 		pend_single_step();
-}
-
-/**
- * mvm_skip_to() - the guest's instruction is done, by us
- * @vcpu: vCPU whose window is open
- * @rip: where it goes on
- *
- * Ends the shadow of STI and MOV SS, and gives a single-stepping guest its #DB
- * (SDM 3C 27.3.1.5, 33.2).
- */
-void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip)
-{
-	skip_to(rip);
 }
 
 /* Where the exiting instruction ends; RIP wraps at 4 GiB outside 64-bit code. */
@@ -90,7 +85,7 @@ static __always_inline unsigned long next_rip(void)
 
 static __always_inline enum exit_result skip(struct mvm_vcpu *vcpu)
 {
-	skip_to(next_rip());
+	mvm_skip_to(next_rip());
 	return EXIT_RESUME;
 }
 
@@ -159,12 +154,11 @@ static enum exit_result exit_unhandled(struct mvm_vcpu *vcpu)
  */
 enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed)
 {
-	u32 info = vmcs_read(VM_ENTRY_INTR_INFO_FIELD), error = 0;
+	u32 error = !failed ? 0 : failed == 1 ? vmcs_read(VM_INSTRUCTION_ERROR) : U32_MAX;
+	u32 info = vmcs_read(VM_ENTRY_INTR_INFO_FIELD);
 
-	if (failed) {
-		error = failed == 1 ? vmcs_read(VM_INSTRUCTION_ERROR) : U32_MAX;
+	if (failed)
 		vcpu->exit_reason = 0;
-	}
 	vcpu->exit_qualification = failed ? 0 : vmcs_read(EXIT_QUALIFICATION);
 	/* The event that was to be injected is not lost with the entry. */
 	if (info & INTR_INFO_VALID_MASK) {
@@ -308,22 +302,19 @@ static enum exit_result exit_hlt(struct mvm_vcpu *vcpu)
 	return EXIT_CLOSE;
 }
 
-/* Not asked for: somebody who spins lets others run. */
+/* Only where a CPU insists, or loops of it are to exit: whoever spins lets others run. */
 static enum exit_result exit_pause(struct mvm_vcpu *vcpu)
 {
 	skip(vcpu);
 	return EXIT_CLOSE;
 }
 
-static enum exit_result exit_undefined(struct mvm_vcpu *vcpu)
+/* Instructions that CPUID does not offer; RDPMC is always there, but no counters are. */
+static enum exit_result exit_refuse(struct mvm_vcpu *vcpu)
 {
-	return mvm_raise(vcpu, X86_TRAP_UD, 0);
-}
+	u8 vector = vcpu->exit_reason == EXIT_REASON_RDPMC ? X86_TRAP_GP : X86_TRAP_UD;
 
-/* No performance counters are shown to guests. */
-static enum exit_result exit_rdpmc(struct mvm_vcpu *vcpu)
-{
-	return mvm_raise(vcpu, X86_TRAP_GP, 0);
+	return mvm_raise(vcpu, vector, 0);
 }
 
 static enum exit_result exit_vmcall(struct mvm_vcpu *vcpu)
@@ -475,6 +466,7 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 	if (result)
 		return msr_failed(vcpu, result, msr);
 	skip(vcpu);
+	mvm_vcpu_lapic_effect(vcpu);
 	/* A write of ICR or EOI that user space has to hear of. */
 	if (mvm_apic_exit_pending(vcpu))
 		return mvm_exit_apic(vcpu);
@@ -530,7 +522,8 @@ static enum exit_result exit_xsetbv(struct mvm_vcpu *vcpu)
 
 	if ((u32)gpr_read(vcpu, MVM_RCX) != 0 || !mvm_cpuid_xcr0_valid(&vcpu->cpuid, value))
 		return mvm_raise(vcpu, X86_TRAP_GP, 0);
-	mvm_window_set_xcr0(vcpu, value);
+	vcpu->xcr0 = value;
+	xsetbv(XCR_XFEATURE_ENABLED_MASK, value);
 	mvm_state_refresh_cpuid(vcpu);
 	return skip(vcpu);
 }
@@ -562,14 +555,14 @@ static const struct exit_op exit_ops[] = {
 	/* No device's DMA bypasses the caches for a guest: nothing to write back. */
 	OP(INVD, other_exits, skip),
 	OP(WBINVD, other_exits, skip),
-	OP(RDPMC, other_exits, exit_rdpmc),
+	OP(RDPMC, other_exits, exit_refuse),
 	OP(VMCALL, other_exits, exit_vmcall),
 	/* VMLAUNCH, VMPTRLD, VMPTRST, VMREAD, VMRESUME, VMWRITE, VMXOFF between them */
-	OP(VMCLEAR ... EXIT_REASON_VMON, other_exits, exit_undefined),
-	OP(INVEPT, other_exits, exit_undefined),
-	OP(INVVPID, other_exits, exit_undefined),
-	OP(MWAIT_INSTRUCTION, other_exits, exit_undefined),
-	OP(MONITOR_INSTRUCTION, other_exits, exit_undefined),
+	OP(VMCLEAR ... EXIT_REASON_VMON, other_exits, exit_refuse),
+	OP(INVEPT, other_exits, exit_refuse),
+	OP(INVVPID, other_exits, exit_refuse),
+	OP(MWAIT_INSTRUCTION, other_exits, exit_refuse),
+	OP(MONITOR_INSTRUCTION, other_exits, exit_refuse),
 	OP(CR_ACCESS, cr, exit_cr_access, DETAILED),
 	OP(DR_ACCESS, dr, exit_dr_access, DETAILED),
 	OP(IO_INSTRUCTION, io, exit_io, DETAILED),

@@ -6,7 +6,6 @@
  *
  * Called by window.c before an entry and by exit handlers.
  */
-#include <linux/bitops.h>
 #include "inject.h"
 #include "trace.h"
 #include "vmx_ops.h"
@@ -30,11 +29,9 @@ static struct mvm_event plain_event(u32 type, u8 vector)
 /* Ask for, or give up, an exit as soon as the guest can take the event. */
 static void want_window(struct mvm_vcpu *vcpu, bool interrupt, bool nmi)
 {
-	u32 controls = vcpu->proc_controls;
+	u32 controls = mvm_caps.proc | (interrupt ? CPU_BASED_INTR_WINDOW_EXITING : 0) |
+		       (nmi ? CPU_BASED_NMI_WINDOW_EXITING : 0);
 
-	controls &= ~(CPU_BASED_INTR_WINDOW_EXITING | CPU_BASED_NMI_WINDOW_EXITING);
-	controls |= (interrupt ? CPU_BASED_INTR_WINDOW_EXITING : 0) |
-		    (nmi ? CPU_BASED_NMI_WINDOW_EXITING : 0);
 	if (controls != vcpu->proc_controls) {
 		vcpu->proc_controls = controls;
 		vmcs_write(CPU_BASED_VM_EXEC_CONTROL, controls);

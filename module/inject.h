@@ -11,8 +11,6 @@
 #include <uapi/asm/debugreg.h>
 #include "vcpu.h"
 
-struct mvm_vcpu;
-
 /* Interruptibility state (SDM 3C 25.4.2): the shadow of STI or of MOV SS */
 #define MVM_SHADOWS		(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 

@@ -36,7 +36,8 @@ static long get_info(void *object, void *args)
 		.apic_timer_khz = mvm_caps_timer_hz(&mvm_caps) / 1000,
 		.capabilities = (mvm_caps.ept_2m ? MVM_CAP_EPT_2M : 0) |
 				(vmx_in_use ? MVM_CAP_BORROW : 0) |
-				(mvm_caps.preemption_timer ? MVM_CAP_PREEMPTION_TIMER : 0) |
+				(mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER ?
+				 MVM_CAP_PREEMPTION_TIMER : 0) |
 				MVM_CAP_TSC_DEADLINE,
 	};
 	return 0;
@@ -115,27 +116,19 @@ static int __init mvm_init(void)
 	ret = preflight();
 	if (ret)
 		return ret;
-	ret = mvm_mitigations_init();
-	if (ret)
-		return ret;
-	ret = mvm_windows_init();
-	if (ret)
-		goto mitigations;
+	mvm_mitigations_init();
+	mvm_windows_init();
 	mvm_vms_init();
 	ret = misc_register(&device);
-	if (ret)
-		goto vms;
+	if (ret) {
+		mvm_vms_exit();
+		mvm_windows_exit();
+		return ret;
+	}
 	debugfs_init();
 	pr_info("ready, ABI version %d%s\n", MVM_ABI_VERSION,
 		vmx_in_use ? "; VMX is in use: borrowing it" : "");
 	return 0;
-
-vms:
-	mvm_vms_exit();
-	mvm_windows_exit();
-mitigations:
-	mvm_mitigations_exit();
-	return ret;
 }
 
 static void __exit mvm_exit(void)
@@ -144,7 +137,6 @@ static void __exit mvm_exit(void)
 	misc_deregister(&device);
 	mvm_vms_exit();
 	mvm_windows_exit();
-	mvm_mitigations_exit();
 }
 
 module_init(mvm_init);

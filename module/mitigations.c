@@ -19,9 +19,8 @@
  * others are decided here, once, from the CPU's bugs as the kernel knows them.
  */
 #include <linux/cpu.h>
-#include <linux/gfp.h>
-#include <linux/percpu.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
@@ -35,10 +34,9 @@ bool mvm_clear_cpu_buffers;
 /* The CPU's way to flush the L1 data cache. */
 static enum { L1D_LEAVE, L1D_MSR, L1D_LOADS } l1d_flush __ro_after_init;
 
-/* Twice the largest L1 data cache, for flushing it by loads. */
-#define FLUSH_ORDER	4
-#define FLUSH_BYTES	(PAGE_SIZE << FLUSH_ORDER)
-static char *flush_pages;
+/* Twice the largest L1 data cache, for flushing it by loads; few CPUs need it. */
+#define FLUSH_BYTES	SZ_64K
+static char flush_pages[FLUSH_BYTES] __aligned(PAGE_SIZE);
 
 /*
  * Replace the whole L1 data cache by our pages: the TLB entries first, then
@@ -93,10 +91,8 @@ void mvm_mitigate_after_guest(bool others_vmcs)
 
 /**
  * mvm_mitigations_init() - decide
- *
- * Returns 0 or -ENOMEM.
  */
-int __init mvm_mitigations_init(void)
+void __init mvm_mitigations_init(void)
 {
 	bool off = cpu_mitigations_off();
 
@@ -109,18 +105,6 @@ int __init mvm_mitigations_init(void)
 		 false);
 	if (!off && boot_cpu_has_bug(X86_BUG_L1TF))
 		l1d_flush = boot_cpu_has(X86_FEATURE_FLUSH_L1D) ? L1D_MSR : L1D_LOADS;
-	if (l1d_flush != L1D_LOADS)
-		return 0;
-	flush_pages = (char *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, FLUSH_ORDER);
-	return flush_pages ? 0 : -ENOMEM;
-}
-
-/**
- * mvm_mitigations_exit() - undo mvm_mitigations_init()
- */
-void mvm_mitigations_exit(void)
-{
-	free_pages((unsigned long)flush_pages, FLUSH_ORDER);
 }
 
 /**

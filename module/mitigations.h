@@ -14,8 +14,7 @@ struct seq_file;
 extern bool mvm_clear_cpu_buffers;
 extern const u16 mvm_verw_selector;
 
-int mvm_mitigations_init(void);
-void mvm_mitigations_exit(void);
+void mvm_mitigations_init(void);
 int mvm_mitigations_show(struct seq_file *file, void *unused);
 
 /* In a window, IRQs off. */

@@ -11,11 +11,6 @@
 #include "vm.h"
 #include "vmx_ops.h"
 
-static u64 *state_place(struct mvm_vcpu *vcpu, const struct msr_row *row)
-{
-	return (u64 *)((char *)&vcpu->msr + row->place);
-}
-
 /*
  * Move the TSC of the vCPU, which shows in its TSC_ADJUST (SDM 3B 18.17.3), or
  * the clock of the whole VM.  The APIC timer counts on a clock of its own: a
@@ -71,19 +66,17 @@ int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data)
 	case MSR_IA32_TSC:
 		*data = mvm_vcpu_tsc(vcpu);
 		return 0;
-	case MSR_IA32_TSC_DEADLINE:
-		*data = lapic_deadline_read(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
-		return 0;
 	case MSR_IA32_APICBASE:
 		*data = vcpu->lapic.base;
 		return 0;
+	case MSR_IA32_TSC_DEADLINE:
 	case MSR_APIC_FIRST ... MSR_APIC_LAST:
 		return lapic_msr_read(&vcpu->lapic, index, mvm_vcpu_tsc(vcpu), data);
 	case MSR_TSC_AUX:
 		if (!vcpu->msr.swap_tsc_aux)
 			return -EINVAL;
 	}
-	*data = row->home == MSR_IN_VMCS ? vmcs_read(row->place) : *state_place(vcpu, row);
+	*data = row->field ? vmcs_read(row->field) : *(u64 *)((void *)&vcpu->msr + row->offset);
 	return 0;
 }
 
@@ -95,21 +88,21 @@ int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data)
  * @host: user space writes, not the guest
  *
  * User space's TSC is the clock of the whole VM, so that restored vCPUs stay in
- * step: TSC_ADJUST first, then the TSC of one vCPU.
+ * step: TSC_ADJUST first, then the TSC of one vCPU.  mvm_vcpu_lapic_effect() has
+ * to follow.
  *
  * Returns 0, -EINVAL (#GP) or -ENOENT: the module does not know the MSR.
  */
 int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
 	const struct msr_row *row = msr_find(index);
-	struct lapic_effect effect;
 	int ret;
 
 	if (!row)
 		return -ENOENT;
-	if (!host && row->access == MSR_WRITE_IGNORED)
+	if (!host && row->write_ignored)
 		return 0;
-	if ((!host && row->access == MSR_READ_ONLY) || !row->valid(data))
+	if ((!host && row->read_only) || (row->valid && !row->valid(data)))
 		return -EINVAL;
 	switch (index) {
 	case MSR_IA32_TSC:
@@ -118,20 +111,14 @@ int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	case MSR_IA32_TSC_ADJUST:
 		shift_tsc(vcpu, data - vcpu->msr.tsc_adjust, false);
 		return 0;
-	case MSR_IA32_TSC_DEADLINE:
-		lapic_deadline_write(&vcpu->lapic, data, mvm_vcpu_tsc(vcpu), &effect);
-		mvm_vcpu_lapic_effect(vcpu, &effect);
-		return 0;
 	case MSR_IA32_APICBASE:
 		ret = mvm_state_set_apic_base(vcpu, data, host);
 		if (!ret)
 			mvm_state_refresh_cpuid(vcpu);
 		return ret;
+	case MSR_IA32_TSC_DEADLINE:
 	case MSR_APIC_FIRST ... MSR_APIC_LAST:
-		ret = lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu), &effect);
-		if (!ret)
-			mvm_vcpu_lapic_effect(vcpu, &effect);
-		return ret;
+		return lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu));
 	case MSR_EFER:
 		return write_efer(vcpu, data);
 	case MSR_IA32_DEBUGCTLMSR:
@@ -142,10 +129,10 @@ int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 			return -EINVAL;
 		vcpu->msr.reopen = true;
 	}
-	if (row->home == MSR_IN_VMCS)
-		vmcs_write(row->place, data);
+	if (row->field)
+		vmcs_write(row->field, data);
 	else
-		*state_place(vcpu, row) = data;
+		*(u64 *)((void *)&vcpu->msr + row->offset) = data;
 	return 0;
 }
 
@@ -166,17 +153,15 @@ void mvm_msr_update_swaps(struct mvm_vcpu *vcpu, u64 efer)
 	if (efer & EFER_LME && !msr->swap_kernel_gs) {
 		msr->swap_kernel_gs = true;
 		msr->reopen = true;
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_KERNEL_GS_BASE, true);
+		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_KERNEL_GS_BASE, 1, true);
 	}
 	if (efer & EFER_SCE && !msr->swap_syscall) {
 		msr->swap_syscall = true;
 		msr->reopen = true;
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_STAR, true);
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_LSTAR, true);
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_CSTAR, true);
-		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_SYSCALL_MASK, true);
+		/* STAR, LSTAR, CSTAR, FMASK */
+		mvm_msr_bitmap_pass(vcpu->msr_bitmap, MSR_STAR, 4, true);
 	}
 	msr->swap_tsc_aux =
-		mvm_cpuid_has(&vcpu->cpuid, 0x80000001, 0, MVM_EDX, X86_FEATURE_RDTSCP & 31) ||
-		mvm_cpuid_has(&vcpu->cpuid, 7, 0, MVM_ECX, X86_FEATURE_RDPID & 31);
+		mvm_cpuid_find(&vcpu->cpuid, 0x80000001, 0)->edx & CPUID_BIT(RDTSCP) ||
+		mvm_cpuid_find(&vcpu->cpuid, 7, 0)->ecx & CPUID_BIT(RDPID);
 }

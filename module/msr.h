@@ -47,33 +47,21 @@ struct mvm_msr_state {
 	bool swap_kernel_gs, swap_syscall, swap_tsc_aux, reopen;
 };
 
-/* Where the value of an MSR is. */
-enum msr_home {
-	MSR_IN_STATE,		/* struct mvm_msr_state, at offset @place */
-	MSR_IN_VMCS,		/* VMCS field @place */
-	MSR_ELSEWHERE,		/* msr.c knows how to read and write it */
-};
-
-enum msr_access {
-	MSR_READ_WRITE,
-	MSR_READ_ONLY,		/* the guest's write faults, user space's does not */
-	MSR_WRITE_IGNORED,	/* the guest's write does nothing */
-};
-
 /**
  * struct msr_row - an MSR
  * @index:	its address
- * @home:	where its value is
- * @place:	and where there
- * @access:	what the guest may do
- * @valid:	may @data be written
+ * @field:	VMCS field of its value, or 0
+ * @offset:	where in struct mvm_msr_state the value is otherwise; what is in
+ *		neither, msr.c knows how to read and write
+ * @valid:	may @data be written; NULL: anything may
+ * @read_only:	the guest's write faults, user space's does not
+ * @write_ignored: the guest's write does nothing
  */
 struct msr_row {
 	u32 index;
-	enum msr_home home;
-	u32 place;
-	enum msr_access access;
+	u16 field, offset;
 	bool (*valid)(u64 data);
+	bool read_only, write_ignored;
 };
 
 /* x2APIC registers are MSRs (SDM 3A 11.12.1.2). */
@@ -83,7 +71,7 @@ struct msr_row {
 const struct msr_row *msr_find(u32 index);
 void mvm_msr_init(struct mvm_msr_state *msr);
 void mvm_msr_bitmap_init(unsigned long *bitmap);
-void mvm_msr_bitmap_pass(unsigned long *bitmap, u32 index, bool write);
+void mvm_msr_bitmap_pass(unsigned long *bitmap, u32 index, unsigned int count, bool write);
 
 int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data);
 int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host);

@@ -9,7 +9,7 @@
  *
  * msr.c calls it for each access, vmcs.c for a new vCPU.
  */
-#include <linux/bitops.h>
+#include <linux/bitmap.h>
 #include <linux/kernel.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
@@ -30,10 +30,6 @@
  * Checks of values.  What window.c loads into the CPU must be refused here if
  * the CPU would refuse it.
  */
-static bool any_value(u64 data)
-{
-	return true;
-}
 
 /* A linear address of 48 bits; guests have no LA57. */
 static bool is_canonical(u64 data)
@@ -65,40 +61,36 @@ static bool is_debugctl(u64 data)
 	return !(data & ~(u64)(DEBUGCTLMSR_BTF | DEBUGCTLMSR_LBR));
 }
 
-#define ROW(index_, home_, place_, valid_, ...)				\
-	{ .index = index_, .home = home_, .place = place_, .valid = valid_, __VA_ARGS__ }
-#define STATE(index, field, ...)					\
-	ROW(index, MSR_IN_STATE, offsetof(struct mvm_msr_state, field), __VA_ARGS__)
-#define VMCS(index, field, valid)	ROW(index, MSR_IN_VMCS, field, valid)
-#define OTHER(index)			ROW(index, MSR_ELSEWHERE, 0, any_value)
+#define STATE(index, member, ...) \
+	{ index, .offset = offsetof(struct mvm_msr_state, member), __VA_ARGS__ }
 
 /* Searched from the top: those that running guests use come first. */
 static const struct msr_row msr_rows[] = {
-	OTHER(MSR_IA32_TSC_DEADLINE),
-	STATE(MSR_IA32_TSC_ADJUST, tsc_adjust, any_value),
-	OTHER(MSR_IA32_TSC),
-	OTHER(MSR_IA32_APICBASE),
-	VMCS(MSR_EFER, GUEST_IA32_EFER, any_value),
-	VMCS(MSR_IA32_CR_PAT, GUEST_IA32_PAT, is_pat),
-	VMCS(MSR_FS_BASE, GUEST_FS_BASE, is_canonical),
-	VMCS(MSR_GS_BASE, GUEST_GS_BASE, is_canonical),
-	VMCS(MSR_IA32_SYSENTER_CS, GUEST_SYSENTER_CS, fits_32_bits),
-	VMCS(MSR_IA32_SYSENTER_ESP, GUEST_SYSENTER_ESP, is_canonical),
-	VMCS(MSR_IA32_SYSENTER_EIP, GUEST_SYSENTER_EIP, is_canonical),
-	VMCS(MSR_IA32_DEBUGCTLMSR, GUEST_IA32_DEBUGCTL, is_debugctl),
-	STATE(MSR_KERNEL_GS_BASE, kernel_gs_base, is_canonical),
-	STATE(MSR_STAR, star, any_value),
-	STATE(MSR_LSTAR, lstar, is_canonical),
-	STATE(MSR_CSTAR, cstar, is_canonical),
-	STATE(MSR_SYSCALL_MASK, fmask, fits_32_bits),
-	STATE(MSR_TSC_AUX, tsc_aux, fits_32_bits),
-	STATE(MSR_IA32_MISC_ENABLE, misc_enable, is_misc_enable),
-	STATE(MSR_IA32_UCODE_REV, ucode_revision, any_value, .access = MSR_WRITE_IGNORED),
-	STATE(MSR_IA32_PLATFORM_ID, platform_id, any_value, .access = MSR_READ_ONLY),
+	{ MSR_IA32_TSC_DEADLINE },
+	STATE(MSR_IA32_TSC_ADJUST, tsc_adjust),
+	{ MSR_IA32_TSC },
+	{ MSR_IA32_APICBASE },
+	{ MSR_EFER, GUEST_IA32_EFER },
+	{ MSR_IA32_CR_PAT, GUEST_IA32_PAT, .valid = is_pat },
+	{ MSR_FS_BASE, GUEST_FS_BASE, .valid = is_canonical },
+	{ MSR_GS_BASE, GUEST_GS_BASE, .valid = is_canonical },
+	{ MSR_IA32_SYSENTER_CS, GUEST_SYSENTER_CS, .valid = fits_32_bits },
+	{ MSR_IA32_SYSENTER_ESP, GUEST_SYSENTER_ESP, .valid = is_canonical },
+	{ MSR_IA32_SYSENTER_EIP, GUEST_SYSENTER_EIP, .valid = is_canonical },
+	{ MSR_IA32_DEBUGCTLMSR, GUEST_IA32_DEBUGCTL, .valid = is_debugctl },
+	STATE(MSR_KERNEL_GS_BASE, kernel_gs_base, .valid = is_canonical),
+	STATE(MSR_STAR, star),
+	STATE(MSR_LSTAR, lstar, .valid = is_canonical),
+	STATE(MSR_CSTAR, cstar, .valid = is_canonical),
+	STATE(MSR_SYSCALL_MASK, fmask, .valid = fits_32_bits),
+	STATE(MSR_TSC_AUX, tsc_aux, .valid = fits_32_bits),
+	STATE(MSR_IA32_MISC_ENABLE, misc_enable, .valid = is_misc_enable),
+	STATE(MSR_IA32_UCODE_REV, ucode_revision, .write_ignored = true),
+	STATE(MSR_IA32_PLATFORM_ID, platform_id, .read_only = true),
 };
 
 /* x2APIC registers (SDM 3A 11.12.1.2); lapic.c knows each. */
-static const struct msr_row apic_row = OTHER(MSR_APIC_FIRST);
+static const struct msr_row apic_row = { MSR_APIC_FIRST };
 
 /**
  * msr_find() - the row of an MSR
@@ -142,33 +134,27 @@ void mvm_msr_init(struct mvm_msr_state *msr)
 void mvm_msr_bitmap_init(unsigned long *bitmap)
 {
 	memset(bitmap, 0xff, MVM_MSR_BITMAP_SIZE);
-	mvm_msr_bitmap_pass(bitmap, MSR_FS_BASE, true);
-	mvm_msr_bitmap_pass(bitmap, MSR_GS_BASE, true);
-	mvm_msr_bitmap_pass(bitmap, MSR_IA32_SYSENTER_CS, true);
-	mvm_msr_bitmap_pass(bitmap, MSR_IA32_SYSENTER_ESP, true);
-	mvm_msr_bitmap_pass(bitmap, MSR_IA32_SYSENTER_EIP, true);
-	mvm_msr_bitmap_pass(bitmap, MSR_IA32_CR_PAT, true);
-	mvm_msr_bitmap_pass(bitmap, MSR_EFER, false);
-	mvm_msr_bitmap_pass(bitmap, MSR_IA32_TSC, false);
+	mvm_msr_bitmap_pass(bitmap, MSR_FS_BASE, 2, true);		/* and GS_BASE */
+	mvm_msr_bitmap_pass(bitmap, MSR_IA32_SYSENTER_CS, 3, true);	/* ESP, EIP */
+	mvm_msr_bitmap_pass(bitmap, MSR_IA32_CR_PAT, 1, true);
+	mvm_msr_bitmap_pass(bitmap, MSR_EFER, 1, false);
+	mvm_msr_bitmap_pass(bitmap, MSR_IA32_TSC, 1, false);
 }
 
 /**
- * mvm_msr_bitmap_pass() - reads of an MSR go without an exit
+ * mvm_msr_bitmap_pass() - reads of MSRs go without an exit
  * @bitmap: MSR bitmap (SDM 3C 25.6.9): 1 KiB each for reads of MSRs from 0,
  *	    reads from 0xc0000000, writes from 0 and writes from 0xc0000000;
  *	    a bit that is 1 makes an exit
- * @index: the MSR; nothing happens if it is in neither range
+ * @index: the first of them, in one of the two ranges
+ * @count: how many
  * @write: writes go without an exit, too
  */
-void mvm_msr_bitmap_pass(unsigned long *bitmap, u32 index, bool write)
+void mvm_msr_bitmap_pass(unsigned long *bitmap, u32 index, unsigned int count, bool write)
 {
-	u32 bit = index & 0x1fff;
+	unsigned int bit = (index & 0x1fff) + (index < 0xc0000000 ? 0 : 0x400 * 8);
 
-	if (index - bit == 0xc0000000)
-		bit += 0x400 * 8;
-	else if (index - bit)
-		return;
-	__clear_bit(bit, bitmap);
+	bitmap_clear(bitmap, bit, count);
 	if (write)
-		__clear_bit(bit + 0x800 * 8, bitmap);
+		bitmap_clear(bitmap, bit + 0x800 * 8, count);
 }

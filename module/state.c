@@ -148,19 +148,15 @@ int mvm_ioctl_set_sregs(struct mvm_vcpu *vcpu, void *args)
  * @base: value
  * @host: user space writes, not the guest
  *
- * mvm_state_refresh_cpuid() has to follow.  Returns 0, or -EINVAL and nothing
- * has changed.
+ * mvm_state_refresh_cpuid() and mvm_vcpu_lapic_effect() have to follow.  Returns
+ * 0, or -EINVAL and nothing has changed.
  */
 int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host)
 {
-	bool x2apic = mvm_cpuid_has(&vcpu->cpuid, 1, 0, MVM_ECX, X86_FEATURE_X2APIC & 31);
-	struct lapic_effect effect;
-	int ret = lapic_set_base(&vcpu->lapic, base, !host, x2apic,
-				 mvm_cpuid_phys_bits(&vcpu->cpuid), &effect);
+	bool x2apic = mvm_cpuid_find(&vcpu->cpuid, 1, 0)->ecx & CPUID_BIT(X2APIC);
 
-	if (!ret)
-		mvm_vcpu_lapic_effect(vcpu, &effect);
-	return ret;
+	return lapic_set_base(&vcpu->lapic, base, !host, x2apic,
+			      mvm_cpuid_phys_bits(&vcpu->cpuid));
 }
 
 /**
@@ -195,6 +191,7 @@ static void access_msrs(struct mvm_vcpu *vcpu, void *arg)
 		    (batch->set ? mvm_msr_write(vcpu, entry->index, entry->data, true)
 				: mvm_msr_read(vcpu, entry->index, &entry->data)))
 			return;
+		mvm_vcpu_lapic_effect(vcpu);
 	}
 }
 
@@ -208,8 +205,6 @@ static int msrs(struct mvm_vcpu *vcpu, struct mvm_msrs *args, bool set)
 	args->done = 0;
 	if (args->count > MVM_MSRS_MAX)
 		return -EINVAL;
-	if (!args->count)
-		return 0;
 	batch.entries = memdup_user(user, args->count * bytes);
 	if (IS_ERR(batch.entries))
 		return PTR_ERR(batch.entries);
@@ -250,13 +245,16 @@ int mvm_ioctl_set_msrs(struct mvm_vcpu *vcpu, void *args)
  * XSAVE image
  */
 
+/* Every CPU with VMX has DAZ; the upper half is reserved (SDM 1 10.2.3). */
+#define MXCSR_DEFINED	0xffffU
+
 /* XRSTOR would fault on what this refuses (SDM 1 13.8, 13.8.1). */
 static bool xsave_ok(const struct xregs_state *image)
 {
-	if (image->i387.mxcsr & ~mvm_caps.mxcsr_mask)
+	if (image->i387.mxcsr & ~MXCSR_DEFINED)
 		return false;
 	/* Only the components that there are, and the standard format. */
-	return !mvm_caps.xsave ||
+	return !mvm_caps.xcr0_mask ||
 	       (!(image->header.xfeatures & ~mvm_caps.xcr0_mask) && !image->header.xcomp_bv &&
 		!memchr_inv(image->header.reserved, 0, sizeof(image->header.reserved)));
 }
@@ -317,10 +315,8 @@ static int get_table(const struct mvm_cpuid_table *table, struct mvm_cpuid *args
 	args->count = table->count;
 	if (room < table->count)
 		return -E2BIG;
-	if (copy_to_user(u64_to_user_ptr(args->entries), table->entries,
-			 table->count * sizeof(table->entries[0])))
-		return -EFAULT;
-	return 0;
+	return copy_to_user(u64_to_user_ptr(args->entries), table->entries,
+			    table->count * sizeof(table->entries[0])) ? -EFAULT : 0;
 }
 
 /**
@@ -347,27 +343,6 @@ int mvm_ioctl_get_cpuid(struct mvm_vcpu *vcpu, void *args)
 	return get_table(&vcpu->cpuid, args);
 }
 
-struct cpuid_change {
-	int ret;
-	struct mvm_cpuid_table table;
-	struct mvm_cpuid_entry entries[MVM_CPUID_MAX];
-};
-
-/* Registers that were set before must be possible with the new table. */
-static void change_cpuid(struct mvm_vcpu *vcpu, void *arg)
-{
-	struct cpuid_change *change = arg;
-	struct mvm_sregs sregs;
-
-	mvm_state_fill_sregs(vcpu, &sregs);
-	change->ret = sregs_fit(&sregs, &change->table) ? 0 : -EINVAL;
-	if (change->ret)
-		return;
-	vcpu->cpuid = change->table;
-	/* The table says which bits of the registers are the guest's. */
-	mvm_set_guest_crs(vcpu, sregs.cr0, sregs.cr3, sregs.cr4, sregs.efer);
-}
-
 /**
  * mvm_ioctl_set_cpuid() - MVM_SET_CPUID
  * @vcpu: stopped vCPU, its lock is held
@@ -378,24 +353,33 @@ static void change_cpuid(struct mvm_vcpu *vcpu, void *arg)
 int mvm_ioctl_set_cpuid(struct mvm_vcpu *vcpu, void *args)
 {
 	const struct mvm_cpuid *cpuid = args;
-	struct cpuid_change *change;
+	struct mvm_cpuid_table *table;
+	struct mvm_sregs sregs;
 	int ret;
 
 	if (cpuid->reserved || cpuid->count > MVM_CPUID_MAX)
 		return -EINVAL;
 	if (vcpu->last_cpu >= 0)	/* it has run */
 		return -EBUSY;
-	change = kmalloc(sizeof(*change), GFP_KERNEL_ACCOUNT);
-	if (!change)
+	table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
+	if (!table)
 		return -ENOMEM;
-	if (copy_from_user(change->entries, u64_to_user_ptr(cpuid->entries),
-			   cpuid->count * sizeof(change->entries[0])))
+	table->count = cpuid->count;
+	if (copy_from_user(table->entries, u64_to_user_ptr(cpuid->entries),
+			   cpuid->count * sizeof(table->entries[0])))
 		ret = -EFAULT;
 	else
-		ret = mvm_cpuid_set(&change->table, &mvm_supported_cpuid, change->entries,
-				    cpuid->count) ?:
-		      mvm_window_access(vcpu, change_cpuid, change) ?: change->ret;
-	kfree(change);
+		ret = mvm_cpuid_prepare(table, &mvm_supported_cpuid) ?:
+		      mvm_window_access(vcpu, mvm_state_fill_sregs, &sregs);
+	/* Registers that were set before must be possible with the new table. */
+	if (!ret && !sregs_fit(&sregs, table))
+		ret = -EINVAL;
+	if (!ret) {
+		vcpu->cpuid = *table;
+		/* The table says which bits of the registers are the guest's. */
+		ret = mvm_window_access(vcpu, set_sregs, &sregs);
+	}
+	kfree(table);
 	return ret;
 }
 

@@ -11,7 +11,6 @@
 
 #include <linux/tracepoint.h>
 #include "inject.h"
-#include "vcpu.h"
 #include "vm.h"
 #include "vmx_ops.h"
 

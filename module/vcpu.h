@@ -101,16 +101,15 @@ struct mvm_vcpu {
 	int mode;				/* [a] enum mvm_vcpu_mode */
 
 	/* the hardware's view: window.c, vmcs.c */
-	void *vmcs;				/* [I] VMCS region */
-	unsigned long *msr_bitmap;		/* [R] */
+	void *vmcs;				/* [I] VMCS region, of MVM_VMCS_BYTES */
+	void *vmxon;				/* [I] VMXON region, likewise part of them */
+	unsigned long *msr_bitmap;		/* [R] likewise */
 	bool launched;				/* [R] in the open window */
 	unsigned long host_rsp;			/* [R] as last written to the VMCS: entry.S */
 	u32 proc_controls;			/* [R] likewise */
 	s64 tsc_offset;				/* [R] likewise */
 	int window_cpu;				/* [R] where the window is, or was last */
 	int last_cpu;				/* [R] where it ran last, or -1 */
-	/* [R] host fields as last written to the VMCS: window.c */
-	unsigned long host_cr3, host_cr4, host_fs_base, host_efer;
 
 	/* the guest's state that the VMCS does not hold */
 	struct mvm_event event;			/* [R] to inject */
@@ -178,24 +177,23 @@ u64 mvm_vcpu_tsc(const struct mvm_vcpu *vcpu);
 s64 mvm_vcpu_tsc_offset(const struct mvm_vcpu *vcpu);
 void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu);
 void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu);
-void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *effect);
+void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu);
 
 /*
  * window.c: the stretch with IRQs off in which this CPU is in VMX operation with
  * the vCPU's VMCS current.  Outside a window the CPU is as if mini-vm were not
  * there.
  */
-int mvm_windows_init(void);
+void mvm_windows_init(void);
 void mvm_windows_exit(void);
 enum exit_result mvm_window_run(struct mvm_vcpu *vcpu);
 int mvm_window_access(struct mvm_vcpu *vcpu,
 		      void (*fn)(struct mvm_vcpu *vcpu, void *arg), void *arg);
-void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0);
 void mvm_vmx_exit(void);	/* entry.S: where a VM exit arrives */
 
-/* vmcs.c: what is written into a VMCS once */
+/* vmcs.c: what is written into a VMCS once.  A page each: VMCS, VMXON, MSR bitmap */
+#define MVM_VMCS_BYTES	(3 * PAGE_SIZE)
 int mvm_vmcs_create(struct mvm_vcpu *vcpu);
-void mvm_vmcs_free(struct mvm_vcpu *vcpu);
 
 /* exits.c: in the window, but for the last two: closed, IRQs off */
 enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu);
@@ -203,7 +201,7 @@ enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed);
 enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with);
 enum exit_result mvm_exit_apic(struct mvm_vcpu *vcpu);
 void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg);
-void mvm_skip_to(struct mvm_vcpu *vcpu, unsigned long rip);
+void mvm_skip_to(unsigned long rip);
 enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu);
 void mvm_after_window(struct mvm_vcpu *vcpu, enum exit_result result);
 

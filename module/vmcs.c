@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmcs.c - make a vCPU's VMCS: controls, the constant part of the host's state,
- * and the guest in the state after power-up.
+ * vmcs.c - make a vCPU's VMCS: controls, and the guest in the state after power-up.
+ * The host's state is written by window.c.
  *
  * Called by vcpu.c.
  */
 #include <linux/gfp.h>
-#include <asm/desc.h>
-#include <asm/msr.h>
 #include "inject.h"
 #include "vm.h"
 #include "vmx_ops.h"
@@ -16,56 +14,37 @@
 #define BACKSTOP_MS	10
 
 /* clang-format off */
-/* Fields that start as 0; HOST_FS_BASE so agrees with vcpu->host_fs_base. */
+/* Fields that start as 0; TSC_OFFSET so agrees with vcpu->tsc_offset. */
 static const u16 zero_fields[] = {
 	PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH, CR3_TARGET_COUNT,
 	VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_LOAD_COUNT,
 	VM_ENTRY_MSR_LOAD_COUNT, VM_ENTRY_INTR_INFO_FIELD,
-	HOST_DS_SELECTOR, HOST_ES_SELECTOR, HOST_FS_SELECTOR, HOST_GS_SELECTOR, HOST_FS_BASE,
+	HOST_DS_SELECTOR, HOST_ES_SELECTOR, HOST_FS_SELECTOR, HOST_GS_SELECTOR, TSC_OFFSET,
 	GUEST_GDTR_BASE, GUEST_IDTR_BASE, GUEST_RSP, GUEST_PENDING_DBG_EXCEPTIONS,
 	GUEST_INTERRUPTIBILITY_INFO, GUEST_ACTIVITY_STATE,
 	GUEST_SYSENTER_CS, GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_IA32_DEBUGCTL,
 };
 /* clang-format on */
 
+/* All but the primary processor-based ones: inject.c writes them at the first run. */
 static void write_controls(struct mvm_vcpu *vcpu)
 {
 	u64 backstop = ((u64)mvm_caps.tsc_khz * BACKSTOP_MS) >> mvm_caps.preemption_shift;
 
 	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, mvm_caps.pin);
-	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, mvm_caps.proc);
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, mvm_caps.proc2);
 	vmcs_write(VM_EXIT_CONTROLS, mvm_caps.exit);
 	vmcs_write(VM_ENTRY_CONTROLS, mvm_caps.entry);
-	vcpu->proc_controls = mvm_caps.proc;
 
 	/* #MC is the host's; #AC and #DB loops hang the CPU if they do not exit. */
 	vmcs_write(EXCEPTION_BITMAP, BIT(X86_TRAP_MC) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_DB));
 	vmcs_write(MSR_BITMAP, __pa(vcpu->msr_bitmap));
 	vmcs_write(EPT_POINTER, vcpu->vm->memory.eptp);
 	vmcs_write(VMCS_LINK_POINTER, ~0UL);
-	if (mvm_caps.vpid)
+	if (mvm_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
-	if (mvm_caps.preemption_timer)
+	if (mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, backstop, U32_MAX));
-	vcpu->tsc_offset = mvm_vcpu_tsc_offset(vcpu);
-	vmcs_write(TSC_OFFSET, vcpu->tsc_offset);
-}
-
-/* Selectors have RPL and TI 0 (SDM 3C 27.2.3); kernel threads use null ones. */
-static void write_host(void)
-{
-	u16 tr;
-
-	store_tr(tr);
-	vmcs_write(HOST_CS_SELECTOR, __KERNEL_CS);
-	vmcs_write(HOST_SS_SELECTOR, __KERNEL_DS);
-	vmcs_write(HOST_TR_SELECTOR, tr);
-	vmcs_write(HOST_CR0, read_cr0() & ~X86_CR0_TS);
-	vmcs_write(HOST_IA32_SYSENTER_CS, native_read_msr(MSR_IA32_SYSENTER_CS));
-	vmcs_write(HOST_IA32_SYSENTER_EIP, native_read_msr(MSR_IA32_SYSENTER_EIP));
-	vmcs_write(HOST_IA32_PAT, native_read_msr(MSR_IA32_CR_PAT));
-	vmcs_write(HOST_RIP, (unsigned long)mvm_vmx_exit);
 }
 
 /* SDM 3A table 10-1: the state after power-up. */
@@ -92,7 +71,7 @@ static void write_guest(struct mvm_vcpu *vcpu)
 	vmcs_write(GUEST_RFLAGS, X86_EFLAGS_FIXED);
 	/* SDM 3A 12.12.4: PAT after power-up. */
 	vmcs_write(GUEST_IA32_PAT, 0x0007040600070406ULL);
-	if (mvm_caps.perf_global_ctrl)
+	if (mvm_caps.entry & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL)
 		vmcs_write(GUEST_IA32_PERF_GLOBAL_CTRL, 0);
 }
 
@@ -103,7 +82,6 @@ static void write_all(struct mvm_vcpu *vcpu, void *unused)
 	for (i = 0; i < ARRAY_SIZE(zero_fields); i++)
 		vmcs_write(zero_fields[i], 0);
 	write_controls(vcpu);
-	write_host();
 	write_guest(vcpu);
 }
 
@@ -111,37 +89,23 @@ static void write_all(struct mvm_vcpu *vcpu, void *unused)
  * mvm_vmcs_create() - make the VMCS and MSR bitmap of a new vCPU
  * @vcpu: its VM, VPID, CPUID table and MSR state are set
  *
- * Returns 0, -ENOMEM, or -EIO when the CPU refuses VMX.
+ * The VMXON region is the vCPU's, too: it opens one window at a time, so one CPU
+ * uses the region (SDM 3C 25.11.5).
+ *
+ * Returns 0, -ENOMEM, or -EIO when the CPU refuses VMX.  mvm_vcpu_free() frees
+ * what there is.
  */
 int mvm_vmcs_create(struct mvm_vcpu *vcpu)
 {
-	int ret;
-
-	vcpu->vmcs = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	vcpu->msr_bitmap = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!vcpu->vmcs || !vcpu->msr_bitmap) {
-		mvm_vmcs_free(vcpu);
+	vcpu->vmcs = alloc_pages_exact(MVM_VMCS_BYTES, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!vcpu->vmcs)
 		return -ENOMEM;
-	}
+	vcpu->vmxon = vcpu->vmcs + PAGE_SIZE;
+	vcpu->msr_bitmap = vcpu->vmcs + 2 * PAGE_SIZE;
 	vcpu->last_cpu = -1;
 	/* The revision, bit 31 clear: not a shadow VMCS (SDM 3C 25.2). */
 	*(u32 *)vcpu->vmcs = mvm_caps.vmcs_revision;
+	*(u32 *)vcpu->vmxon = mvm_caps.vmcs_revision;
 	mvm_msr_bitmap_init(vcpu->msr_bitmap);
-
-	ret = mvm_window_access(vcpu, write_all, NULL);
-	if (ret)
-		mvm_vmcs_free(vcpu);
-	return ret;
-}
-
-/**
- * mvm_vmcs_free() - undo mvm_vmcs_create(); no window of the vCPU is open
- * @vcpu: vCPU
- */
-void mvm_vmcs_free(struct mvm_vcpu *vcpu)
-{
-	free_page((unsigned long)vcpu->vmcs);
-	free_page((unsigned long)vcpu->msr_bitmap);
-	vcpu->vmcs = NULL;
-	vcpu->msr_bitmap = NULL;
+	return mvm_window_access(vcpu, write_all, NULL);
 }

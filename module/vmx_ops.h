@@ -48,12 +48,10 @@ DEFINE_VMX_OP(vmx_vmptrst, (u64 *vmcs), "vmptrst (%0)", "r"(vmcs))
 
 /* Operand of INVEPT and INVVPID: EPTP or VPID, linear address (SDM 3C 31.3). */
 struct vmx_context {
-	u64 id;
-	u64 linear;
+	u64 id, linear;
 };
 
-enum { INVEPT_SINGLE = 1 };
-enum { INVVPID_SINGLE = 1, INVVPID_ALL = 2 };
+enum { INVEPT_SINGLE = 1, INVVPID_SINGLE = 1, INVVPID_ALL = 2 };
 
 DEFINE_VMX_OP(vmx_invept, (unsigned long type, u64 eptp), "invept %0, %1",
 	      "m"((struct vmx_context){ eptp }), "r"(type))

@@ -10,17 +10,14 @@
  *
  * Called by vcpu.c (mvm_window_run) and by ioctls (mvm_window_access).
  */
-#include <linux/hardirq.h>
 #include <linux/kdebug.h>
-#include <linux/slab.h>
+#include <asm/cpu_entry_area.h>
 #include <asm/desc.h>
 #include <asm/debugreg.h>
 #include <asm/fpu/api.h>
-#include <asm/fpu/xstate.h>
 #include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
-#include <asm/tlbflush.h>
 #include "inject.h"
 #include "mitigations.h"
 #include "trace.h"
@@ -36,14 +33,12 @@
  */
 #define EXITS_PER_WINDOW	2048
 
-/* What a CPU keeps for windows.  Touched with IRQs off, or before first use. */
-struct mvm_cpu {
-	void *vmxon;			/* VMXON region */
-	struct mvm_window *open;	/* the window that is open now */
-	u64 last_vcpu;			/* who ran last, for the branch-predictor barrier */
-};
-
-static DEFINE_PER_CPU(struct mvm_cpu, mvm_cpus);
+/*
+ * Touched with IRQs off: the window that is open on a CPU now, and who ran last
+ * there, for the branch-predictor barrier.
+ */
+static DEFINE_PER_CPU(struct mvm_window *, open_window);
+static DEFINE_PER_CPU(u64, last_vcpu);
 
 /* IA32_PEBS_ENABLE exists; found out when the module loads. */
 static bool cpu_has_pebs __ro_after_init;
@@ -60,8 +55,7 @@ static bool vmxon_stops_pt __ro_after_init;
 
 static const struct {
 	u32 index;
-	u16 swap;
-	u16 guest;
+	u16 swap, guest;
 } swapped_msrs[] = {
 	SWAPPED_MSR(MSR_KERNEL_GS_BASE, swap_kernel_gs, kernel_gs_base),
 	SWAPPED_MSR(MSR_STAR, swap_syscall, star),
@@ -79,14 +73,11 @@ struct mvm_window {
 	u64 their_vmcs;			/* current VMCS of VMX's owner, or VMCS_NONE */
 	u64 pt_control;			/* IA32_RTIT_CTL, where VMXON stops a trace */
 	bool guest_loaded;		/* all below is saved */
-	u16 ldt, ds, es;
+	u16 ldt;
 	struct desc_ptr gdt, idt;
-	unsigned long dr7;
-	unsigned long dr[4];
+	unsigned long dr7, dr[4];
 	bool guest_breakpoints;
-	u64 debugctl;
-	u64 pebs_enable;
-	u64 xcr0;
+	u64 debugctl, pebs_enable, xcr0;
 	u64 msrs[ARRAY_SIZE(swapped_msrs)];
 	bool swapped[ARRAY_SIZE(swapped_msrs)];
 };
@@ -100,46 +91,37 @@ static __always_inline void raw_write_cr4(unsigned long value)
 	asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
 }
 
-/* The base of the TSS that TR names, from the GDT: 16-byte descriptor. */
-static unsigned long host_tr_base(const struct desc_ptr *gdt)
-{
-	const struct ldttss_desc *tss;
-	u16 tr;
-
-	store_tr(tr);
-	tss = (const void *)(gdt->address + (tr & ~7));
-	return get_desc_base((const void *)tss) | (unsigned long)tss->base3 << 32;
-}
-
-/* A host field of the VMCS, where a VMWRITE costs more than a comparison. */
-static void refresh_host_field(unsigned long field, unsigned long *written, unsigned long value)
-{
-	if (*written == value)
-		return;
-	vmcs_write(field, value);
-	*written = value;
-}
-
 /*
- * Host fields of the VMCS (SDM 3C 25.5).  Those of the CPU change with the CPU
- * only; the others are compared with what the VMCS holds.  EFER and the MSRs are
+ * Host fields of the VMCS (SDM 3C 25.5) that are not 0.  The constant ones and
+ * those of the CPU are written when the vCPU comes to a CPU.  Selectors have RPL
+ * and TI 0 (SDM 3C 27.2.3); kernel threads use null ones.  EFER and the MSRs are
  * read here and not remembered: with another hypervisor loaded its guest's values
  * may be live.
  */
 static void refresh_host_fields(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	if (vcpu->last_cpu != smp_processor_id()) {
+	int cpu = smp_processor_id();
+
+	if (vcpu->last_cpu != cpu) {
+		vmcs_write(HOST_CS_SELECTOR, __KERNEL_CS);
+		vmcs_write(HOST_SS_SELECTOR, __KERNEL_DS);
+		vmcs_write(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
+		vmcs_write(HOST_CR0, read_cr0() & ~X86_CR0_TS);
+		vmcs_write(HOST_IA32_SYSENTER_CS, native_read_msr(MSR_IA32_SYSENTER_CS));
+		vmcs_write(HOST_IA32_SYSENTER_EIP, native_read_msr(MSR_IA32_SYSENTER_EIP));
+		vmcs_write(HOST_IA32_PAT, native_read_msr(MSR_IA32_CR_PAT));
+		vmcs_write(HOST_RIP, (unsigned long)mvm_vmx_exit);
 		vmcs_write(HOST_IA32_SYSENTER_ESP, native_read_msr(MSR_IA32_SYSENTER_ESP));
 		vmcs_write(HOST_GS_BASE, native_read_msr(MSR_GS_BASE));
-		vmcs_write(HOST_TR_BASE, host_tr_base(&window->gdt));
+		vmcs_write(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 		vmcs_write(HOST_GDTR_BASE, window->gdt.address);
 		vmcs_write(HOST_IDTR_BASE, window->idt.address);
 	}
-	refresh_host_field(HOST_CR3, &vcpu->host_cr3, __read_cr3());
-	refresh_host_field(HOST_CR4, &vcpu->host_cr4, window->cr4 | X86_CR4_VMXE);
-	refresh_host_field(HOST_FS_BASE, &vcpu->host_fs_base, native_read_msr(MSR_FS_BASE));
-	refresh_host_field(HOST_IA32_EFER, &vcpu->host_efer, native_read_msr(MSR_EFER));
-	if (mvm_caps.perf_global_ctrl)
+	vmcs_write(HOST_CR3, __read_cr3());
+	vmcs_write(HOST_CR4, window->cr4 | X86_CR4_VMXE);
+	vmcs_write(HOST_FS_BASE, native_read_msr(MSR_FS_BASE));
+	vmcs_write(HOST_IA32_EFER, native_read_msr(MSR_EFER));
+	if (mvm_caps.entry & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL)
 		vmcs_write(HOST_IA32_PERF_GLOBAL_CTRL, native_read_msr(MSR_CORE_PERF_GLOBAL_CTRL));
 }
 
@@ -194,72 +176,39 @@ static void unload_guest_msrs(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		wrmsrl(MSR_IA32_PEBS_ENABLE, window->pebs_enable);
 }
 
-/**
- * mvm_window_set_xcr0() - the guest has executed XSETBV
- * @vcpu: vCPU whose window is open on this CPU
- * @xcr0: new value, checked
- */
-void mvm_window_set_xcr0(struct mvm_vcpu *vcpu, u64 xcr0)
-{
-	vcpu->xcr0 = xcr0;
-	xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
-}
-
-/* False: the CPU refused the image. */
-static bool xrstor(const void *image, u64 mask)
-{
-	asm volatile goto("1: xrstor64 (%0)\n\t"
-			  _ASM_EXTABLE(1b, %l[refused])
-			  : : "r"(image), "a"((u32)mask), "d"((u32)(mask >> 32))
-			  : "memory" : refused);
-	return true;
-refused:
-	return false;
-}
-
 /*
  * FPU, SSE and AVX.  The image is loaded and stored with the host's XCR0, so
  * that every component that the guest may ever enable is switched, whatever its
  * XCR0 says.  CR0.TS would not do instead (LazyFP, CVE-2018-3665).  An image
- * that XRSTOR refuses cannot come in (state.c checks it); if one did, the guest
- * starts from the reset state.
+ * that the CPU refuses cannot come in (state.c checks it); if one did, the
+ * kernel's fixup warns and the guest starts from the reset state.
  */
 static void load_guest_fpu(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
+	u64 mask = mvm_caps.xcr0_mask;
+
 	kernel_fpu_begin_mask(0);
-	if (!static_cpu_has(X86_FEATURE_XSAVE)) {
-		asm volatile("fxrstor64 (%0)" : : "r"(vcpu->xsave) : "memory");
-		return;
+	asm volatile("1: " ALTERNATIVE("fxrstor64 (%0)", "xrstor64 (%0)", X86_FEATURE_XSAVE)
+		     "\n2:\n\t" _ASM_EXTABLE_TYPE(1b, 2b, EX_TYPE_FPU_RESTORE)
+		     : : "r"(vcpu->xsave), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	if (static_cpu_has(X86_FEATURE_XSAVE)) {
+		window->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+		if (vcpu->xcr0 != window->xcr0)
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
 	}
-	if (unlikely(!xrstor(vcpu->xsave, mvm_caps.xcr0_mask))) {
-		/* The legacy region and the header: XSTATE_BV 0 resets everything. */
-		memset(vcpu->xsave, 0, FXSAVE_SIZE + XSAVE_HDR_SIZE);
-		((struct fxregs_state *)vcpu->xsave)->mxcsr = MXCSR_DEFAULT;
-		xrstor(vcpu->xsave, mvm_caps.xcr0_mask);
-	}
-	window->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
-	if (vcpu->xcr0 != window->xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
 }
 
 static void unload_guest_fpu(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
 	u64 mask = mvm_caps.xcr0_mask;
 
-	if (!static_cpu_has(X86_FEATURE_XSAVE)) {
-		asm volatile("fxsave64 (%0)" : : "r"(vcpu->xsave) : "memory");
-	} else {
-		if (vcpu->xcr0 != window->xcr0)
-			xsetbv(XCR_XFEATURE_ENABLED_MASK, window->xcr0);
-		asm volatile(ALTERNATIVE("xsave64 (%0)", "xsaveopt64 (%0)", X86_FEATURE_XSAVEOPT)
-			     : : "r"(vcpu->xsave), "a"((u32)mask), "d"((u32)(mask >> 32))
-			     : "memory");
-	}
+	if (static_cpu_has(X86_FEATURE_XSAVE) && vcpu->xcr0 != window->xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, window->xcr0);
+	asm volatile(ALTERNATIVE_2("fxsave64 (%0)", "xsave64 (%0)", X86_FEATURE_XSAVE,
+				   "xsaveopt64 (%0)", X86_FEATURE_XSAVEOPT)
+		     : : "r"(vcpu->xsave), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
 	kernel_fpu_end();
 }
-
-/* L0-L3, G0-G3 */
-#define DR7_ENABLE_BITS	0xffUL
 
 /*
  * Debug registers.  DR7 and DEBUGCTL are switched by VM entry and exit; DR6 is
@@ -270,13 +219,10 @@ static void load_guest_debug(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
 	unsigned int i;
 
-	get_debugreg(window->dr7, 7);
-	window->guest_breakpoints = vmcs_read(GUEST_DR7) & DR7_ENABLE_BITS;
-	if (likely(!window->guest_breakpoints))
-		return;
 	/* The host's own breakpoints must not fire on the guest's addresses. */
-	set_debugreg(0UL, 7);
-	for (i = 0; i < 4; i++) {
+	window->dr7 = local_db_save();
+	window->guest_breakpoints = vmcs_read(GUEST_DR7) & 0xff;	/* L0-L3, G0-G3 */
+	for (i = 0; unlikely(window->guest_breakpoints) && i < 4; i++) {
 		get_debugreg(window->dr[i], i);
 		set_debugreg(vcpu->dr[i], i);
 	}
@@ -286,37 +232,10 @@ static void unload_guest_debug(struct mvm_window *window)
 {
 	unsigned int i;
 
-	if (unlikely(window->guest_breakpoints)) {
-		for (i = 0; i < 4; i++)
-			set_debugreg(window->dr[i], i);
-	}
-	/* A VM exit leaves DR7 at 0x400 (SDM 3C 28.5.1). */
-	if (window->dr7 != 0x400 || window->guest_breakpoints)
-		set_debugreg(window->dr7, 7);
-}
-
-/* What a VM exit leaves behind of the descriptor tables (SDM 3C 28.5.2). */
-static void save_host_tables(struct mvm_window *window)
-{
-	native_store_gdt(&window->gdt);
-	store_idt(&window->idt);
-	asm volatile("sldt %0" : "=r"(window->ldt));
-	savesegment(ds, window->ds);
-	savesegment(es, window->es);
-}
-
-static void restore_host_tables(struct mvm_window *window)
-{
-	asm volatile("lgdt %0" : : "m"(window->gdt));
-	asm volatile("lidt %0" : : "m"(window->idt));
-	if (unlikely(window->ldt))
-		asm volatile("lldt %w0" : : "r"(window->ldt));
-	if (unlikely(window->ds))
-		loadsegment(ds, window->ds);
-	if (unlikely(window->es))
-		loadsegment(es, window->es);
-	/* TR's limit is 0x67 now: the I/O bitmap is out of reach. */
-	invalidate_tss_limit();
+	for (i = 0; unlikely(window->guest_breakpoints) && i < 4; i++)
+		set_debugreg(window->dr[i], i);
+	/* A VM exit leaves DR7 with nothing enabled (SDM 3C 28.5.1). */
+	local_db_restore(window->dr7);
 }
 
 /*
@@ -339,9 +258,14 @@ static void window_close(struct mvm_window *window)
 			wrmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
 		raw_write_cr4(window->cr4);
 	}
-	this_cpu_write(mvm_cpus.open, NULL);
+	this_cpu_write(open_window, NULL);
 	if (window->guest_loaded) {
-		restore_host_tables(window);
+		native_load_gdt(&window->gdt);
+		native_load_idt(&window->idt);
+		if (unlikely(window->ldt))
+			asm volatile("lldt %w0" : : "r"(window->ldt));
+		/* TR's limit is 0x67 now: the I/O bitmap is out of reach. */
+		invalidate_tss_limit();
 		mvm_mitigate_after_guest(window->their_vmcs != VMCS_NONE);
 	}
 }
@@ -362,12 +286,12 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		raw_write_cr4(window->cr4 | X86_CR4_VMXE);
 		if (unlikely(vmxon_stops_pt))
 			rdmsrl(MSR_IA32_RTIT_CTL, window->pt_control);
-		if (unlikely(vmx_vmxon(__pa(this_cpu_read(mvm_cpus.vmxon))))) {
+		if (unlikely(vmx_vmxon(__pa(vcpu->vmxon)))) {
 			raw_write_cr4(window->cr4);
 			return -EIO;
 		}
 	}
-	this_cpu_write(mvm_cpus.open, window);
+	this_cpu_write(open_window, window);
 	vcpu->launched = false;
 	/* A new region is not a VMCS before VMCLEAR (SDM 3C 25.11.3). */
 	if ((unlikely(vcpu->last_cpu < 0) && vmx_vmclear(__pa(vcpu->vmcs))) ||
@@ -384,10 +308,17 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
  */
 static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
-	bool moved = vcpu->last_cpu != smp_processor_id();
 	u64 serial = vcpu->vm->serial * MVM_MAX_VCPUS + vcpu->id;
 
-	save_host_tables(window);
+	/*
+	 * What a VM exit leaves behind of the descriptor tables (SDM 3C 28.5.2).
+	 * It makes DS and ES null, which they are in a kernel thread; LDTR is the
+	 * last process's.
+	 */
+	native_store_gdt(&window->gdt);
+	store_idt(&window->idt);
+	asm volatile("sldt %0" : "=m"(window->ldt));
+
 	refresh_host_fields(vcpu, window);
 	load_guest_debug(vcpu, window);
 	load_guest_msrs(vcpu, window);
@@ -401,12 +332,12 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	 * when something was unmapped since, or when the guest has changed its
 	 * own tables on another CPU.
 	 */
-	if (mvm_memory_needs_invept(&vcpu->vm->memory) || moved) {
+	if (mvm_memory_needs_invept(&vcpu->vm->memory) || vcpu->last_cpu != smp_processor_id()) {
 		vmx_invept(INVEPT_SINGLE, vcpu->vm->memory.eptp);
 		vcpu->stats.invepts++;
 	}
 	vcpu->last_cpu = smp_processor_id();
-	mvm_mitigate_before_guest(this_cpu_xchg(mvm_cpus.last_vcpu, serial) != serial);
+	mvm_mitigate_before_guest(this_cpu_xchg(last_vcpu, serial) != serial);
 }
 
 /*
@@ -466,8 +397,7 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	}
 	window_load_guest(vcpu, &window);
 	vcpu->stats.windows++;
-	if (window.borrowed)
-		vcpu->stats.borrowed_windows++;
+	vcpu->stats.borrowed_windows += window.borrowed;
 
 	result = mvm_begin_run(vcpu);
 	if (result == EXIT_INJECT)
@@ -522,11 +452,11 @@ int mvm_window_access(struct mvm_vcpu *vcpu,
  */
 static int die_notify(struct notifier_block *self, unsigned long event, void *data)
 {
-	struct mvm_window *window = this_cpu_read(mvm_cpus.open);
+	struct mvm_window *window = this_cpu_read(open_window);
 
 	if (event == DIE_OOPS && window) {
 		/* Another oops on the way does not come back here. */
-		this_cpu_write(mvm_cpus.open, NULL);
+		this_cpu_write(open_window, NULL);
 		window_close(window);
 	}
 	return NOTIFY_DONE;
@@ -535,29 +465,15 @@ static int die_notify(struct notifier_block *self, unsigned long event, void *da
 static struct notifier_block die_block = { .notifier_call = die_notify };
 
 /**
- * mvm_windows_init() - VMXON regions for every CPU that may ever come
- *
- * Returns 0 or -ENOMEM.
+ * mvm_windows_init() - before the first window
  */
-int mvm_windows_init(void)
+void mvm_windows_init(void)
 {
 	u64 pebs;
-	int cpu;
 
 	cpu_has_pebs = boot_cpu_has(X86_FEATURE_PEBS) && !rdmsrl_safe(MSR_IA32_PEBS_ENABLE, &pebs);
 	vmxon_stops_pt = boot_cpu_has(X86_FEATURE_INTEL_PT) && !mvm_caps.pt_in_vmx;
-	for_each_possible_cpu(cpu) {
-		u32 *vmxon = (void *)get_zeroed_page(GFP_KERNEL);
-
-		if (!vmxon) {
-			mvm_windows_exit();
-			return -ENOMEM;
-		}
-		/* Bits 30:0 of the first word: the revision (SDM 3C 25.11.5). */
-		*vmxon = mvm_caps.vmcs_revision;
-		per_cpu(mvm_cpus, cpu).vmxon = vmxon;
-	}
-	return register_die_notifier(&die_block);
+	register_die_notifier(&die_block);
 }
 
 /**
@@ -565,11 +481,5 @@ int mvm_windows_init(void)
  */
 void mvm_windows_exit(void)
 {
-	int cpu;
-
 	unregister_die_notifier(&die_block);
-	for_each_possible_cpu(cpu) {
-		free_page((unsigned long)per_cpu_ptr(&mvm_cpus, cpu)->vmxon);
-		per_cpu_ptr(&mvm_cpus, cpu)->vmxon = NULL;
-	}
 }
