@@ -459,6 +459,7 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 	if (result)
 		return msr_failed(vcpu, result, msr);
 	skip(vcpu);
+	mvm_vcpu_lapic_effect(vcpu);
 	/* The write of an ICR that only user space can serve. */
 	if (vcpu->pending_ipi)
 		return mvm_exit_ipi(vcpu);

@@ -6,10 +6,9 @@
  *
  * Rules for every function here, unless it says otherwise: the caller is the
  * runner of the vCPU; @now and all other times are guest TSC ticks; nothing
- * sleeps; @effect is overwritten.  All register values come from the guest and
- * may be anything.
+ * sleeps.  All register values come from the guest and may be anything.
  */
-#include <linux/bitops.h>
+#include <linux/bitmap.h>
 #include <linux/errno.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -22,12 +21,12 @@
 #define LAPIC_LVT_TIMER_MODE	GENMASK(18, 17)
 
 #define REG(offset)		((offset) >> 4)
+/* IRR, ISR or TMR as a bitmap of vectors: x86 is little-endian. */
+#define VECTORS(l, offset)	((unsigned long *)&(l)->regs[REG(offset)])
 
 /* Which accesses a register has: by MMIO in xAPIC mode, by MSR in x2APIC mode. */
 enum { XR = BIT(0), XW = BIT(1), MR = BIT(2), MW = BIT(3) };
 enum { RO = XR | MR, WO = XW | MW, RW = RO | WO };
-/* A write can change the timer. */
-#define TIMER	BIT(4)
 
 struct lapic_register {
 	u8 access;
@@ -48,20 +47,20 @@ static const struct lapic_register lapic_registers[LAPIC_REGS] = {
 	[REG(APIC_RRR)]		= { XR, 0, 0 },
 	[REG(APIC_LDR)]		= { RO | XW, GENMASK(31, 24), GENMASK(23, 0) },
 	[REG(APIC_DFR)]		= { XR | XW, GENMASK(31, 28), GENMASK(27, 0) },
-	[REG(APIC_SPIV)]	= { RW | TIMER, 0x1ff, 0 },
+	[REG(APIC_SPIV)]	= { RW, 0x1ff, 0 },
 	/* ISR, TMR, IRR: eight registers each */
 	[REG(APIC_ISR) ... REG(APIC_IRR) + 7] = { RO, 0, ~0U },
 	[REG(APIC_ESR)]		= { RW, 0, APIC_ESR_SENDILL | APIC_ESR_RECVILL | APIC_ESR_ILLREGA },
 	[REG(APIC_ICR)]		= { RW, 0xccfff, APIC_ICR_BUSY },
 	[REG(APIC_ICR2)]	= { XR | XW, GENMASK(31, 24), GENMASK(23, 0) },
 	/* LVT: mask, trigger mode, polarity, delivery mode; remote IRR, delivery status */
-	[REG(APIC_LVTT)]	= { RW | TIMER, 0x700ff, 0x1000 },
+	[REG(APIC_LVTT)]	= { RW, 0x700ff, 0x1000 },
 	[REG(APIC_LVTTHMR) ... REG(APIC_LVTPC)] = { RW, 0x107ff, 0x1000 },
 	[REG(APIC_LVT0) ... REG(APIC_LVT1)] = { RW, 0x1a7ff, 0x5000 },
 	[REG(APIC_LVTERR)]	= { RW, 0x100ff, 0x1000 },
-	[REG(APIC_TMICT)]	= { RW | TIMER, ~0U, 0 },
+	[REG(APIC_TMICT)]	= { RW, ~0U, 0 },
 	[REG(APIC_TMCCT)]	= { RO, 0, ~0U },
-	[REG(APIC_TDCR)]	= { RW | TIMER, 0xb, 0 },
+	[REG(APIC_TDCR)]	= { RW, 0xb, 0 },
 	[REG(APIC_SELF_IPI)]	= { MW, 0xff, 0 },
 };
 
@@ -79,12 +78,11 @@ static u32 lapic_find(u32 index, u8 access)
  */
 
 /* SDM 3A 11.4.7.2: as long as it is disabled by software, the LVT is masked. */
-static void write_spurious(struct mvm_lapic_state *l, u32 value)
+static void mask_if_disabled(struct mvm_lapic_state *l)
 {
 	u32 i;
 
-	l->regs[REG(APIC_SPIV)] = value;
-	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR) && !(value & APIC_SPIV_APIC_ENABLED); i++)
+	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR) && !lapic_software_enabled(l); i++)
 		l->regs[i] |= APIC_LVT_MASKED;
 }
 
@@ -93,7 +91,8 @@ static void reset_registers(struct mvm_lapic_state *l)
 {
 	memset(l->regs, 0, sizeof(l->regs));
 	l->regs[REG(APIC_DFR)] = ~0U;
-	write_spurious(l, 0xff);
+	l->regs[REG(APIC_SPIV)] = 0xff;
+	mask_if_disabled(l);
 	l->esr_pending = 0;
 	l->timer_expiry = 0;
 }
@@ -103,17 +102,17 @@ static void reset_registers(struct mvm_lapic_state *l)
  * @l:		local APIC; all of it is set
  * @id:		APIC ID, below 255
  * @bsp:	of the bootstrap processor
- * @timer_ratio: TSC ticks per tick of the timer before its divider
+ * @timer_ratio: TSC ticks per tick of the timer before its divider, at least 1
  * @timer_min:	shortest period of the periodic timer: a guest that sets a
  *		shorter one would keep the host busy with its interrupts
  */
 void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u64 timer_min)
 {
-	l->id = id;
-	l->timer_ratio = max(timer_ratio, 1U);
-	l->timer_min = timer_min;
-	l->base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
-		  (bsp ? MSR_IA32_APICBASE_BSP : 0);
+	*l = (struct mvm_lapic_state){
+		.id = id, .timer_ratio = timer_ratio, .timer_min = timer_min,
+		.base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
+			(bsp ? MSR_IA32_APICBASE_BSP : 0),
+	};
 	reset_registers(l);
 }
 
@@ -123,35 +122,31 @@ void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u
  * @value:	new value
  * @guest:	the guest writes it: only legal transitions; user space may go
  *		from any mode to any other
- * @x2apic_allowed: the vCPU's CPUID offers x2APIC
+ * @x2apic:	the vCPU's CPUID offers it
  * @phys_bits:	width of a physical address, 32 to 63
- * @effect:	out
  *
  * Disabling the APIC, as well as enabling it again, resets the registers.
  *
  * Return: 0, or -EINVAL, for the guest a #GP: a reserved bit, x2APIC mode
  * without the enable bit or a forbidden transition; then nothing has changed.
  */
-int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic_allowed,
-		   u32 phys_bits, struct lapic_effect *effect)
+int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic, u32 phys_bits)
 {
-	enum lapic_mode from = lapic_mode(l), to = lapic_base_mode(value);
+	enum lapic_mode from = lapic_mode(l->base), to = lapic_mode(value);
 	u64 reserved = GENMASK_ULL(63, phys_bits) | BIT(9) | GENMASK(7, 0);
 
-	*effect = (struct lapic_effect){};
-	if (!x2apic_allowed || to == LAPIC_DISABLED)
+	if (!x2apic || to == LAPIC_DISABLED)
 		reserved |= X2APIC_ENABLE;
 	if (value & reserved ||
 	    (guest && from == LAPIC_DISABLED && to == LAPIC_X2APIC) ||
 	    (guest && from == LAPIC_X2APIC && to == LAPIC_XAPIC))
 		return -EINVAL;
 
-	if (from != to && (from == LAPIC_DISABLED || to == LAPIC_DISABLED)) {
+	if (from != to && (from == LAPIC_DISABLED || to == LAPIC_DISABLED))
 		reset_registers(l);
-		effect->timer_changed = true;
-	}
-	if (to == LAPIC_XAPIC)
-		l->regs[REG(APIC_ICR2)] &= 0xff;
+	/* its layout differs, and it is not preserved (SDM 3A 11.12.5.1) */
+	if (from != to)
+		l->regs[REG(APIC_ICR2)] = 0;
 	WRITE_ONCE(l->base, value);
 	return 0;
 }
@@ -160,31 +155,29 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic
  * Interrupts and priorities
  */
 
-/* The highest vector in IRR or ISR, whose first register is at @base. */
-static int highest_vector(const struct mvm_lapic_state *l, u32 base)
+/* The highest vector in IRR or ISR. */
+static int highest_vector(const struct mvm_lapic_state *l, u32 offset)
 {
-	int word;
+	unsigned long vector = find_last_bit(VECTORS(l, offset), 256);
 
-	for (word = 7; word >= 0; word--)
-		if (l->regs[base + word])
-			return word * 32 + fls(l->regs[base + word]) - 1;
-	return LAPIC_NO_VECTOR;
+	return vector < 256 ? vector : LAPIC_NO_VECTOR;
 }
 
 /* SDM 3A 11.8.3.1; where that leaves a choice, as SDM 3C 30.1.3 */
 static int lapic_ppr(const struct mvm_lapic_state *l)
 {
-	int tpr = l->regs[REG(APIC_TASKPRI)], isrv = highest_vector(l, REG(APIC_ISR));
+	int tpr = l->regs[REG(APIC_TASKPRI)], isrv = highest_vector(l, APIC_ISR);
 
 	return tpr >> 4 >= isrv >> 4 ? tpr : isrv & 0xf0;
 }
 
-/* What an entry of the LVT was set up for has happened: was an interrupt raised? */
-static bool lvt_interrupt(struct mvm_lapic_state *l, u32 offset)
+/* What an entry of the LVT was set up for has happened. */
+static void lvt_interrupt(struct mvm_lapic_state *l, u32 offset)
 {
 	u32 lvt = l->regs[REG(offset)];
 
-	return !(lvt & APIC_LVT_MASKED) && lapic_accept(l, lvt & 0xff, false);
+	if (!(lvt & APIC_LVT_MASKED))
+		lapic_accept(l, lvt & 0xff, false);
 }
 
 /*
@@ -201,46 +194,22 @@ static void lapic_error(struct mvm_lapic_state *l, u32 errors)
 		lvt_interrupt(l, APIC_LVTERR);
 }
 
-/* Take the interrupts @bits of word @word into the IRR (SDM 3A 11.8.4): was there any? */
-static bool accept_word(struct mvm_lapic_state *l, u32 word, u32 bits, bool level)
-{
-	if (!lapic_software_enabled(l))
-		return false;
-	if (!word && bits & 0xffff) {
-		lapic_error(l, APIC_ESR_RECVILL);
-		bits &= ~0xffffU;
-	}
-	l->regs[REG(APIC_IRR) + word] |= bits;
-	l->regs[REG(APIC_TMR) + word] &= ~bits;
-	if (level)
-		l->regs[REG(APIC_TMR) + word] |= bits;
-	return bits;
-}
-
 /**
- * lapic_accept() - take a fixed interrupt into the IRR
- * @l:		local APIC
+ * lapic_accept() - take a fixed interrupt into the IRR (SDM 3A 11.8.4)
+ * @l:		local APIC; a disabled one ignores it
  * @vector:	0 to 15: noted as an error
  * @level:	level triggered
- *
- * Return: was it accepted?  Not by a disabled APIC.
  */
-bool lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level)
+void lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level)
 {
-	return accept_word(l, vector / 32, BIT(vector % 32), level);
-}
-
-/**
- * lapic_merge_irr() - take interrupts that other threads posted
- * @l:		local APIC
- * @words:	256 bits, one per vector; all edge triggered
- */
-void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words)
-{
-	u32 i;
-
-	for (i = 0; i < 8; i++)
-		accept_word(l, i, words[i * 32 / BITS_PER_LONG] >> (i * 32 % BITS_PER_LONG), false);
+	if (!lapic_software_enabled(l))
+		return;
+	if (vector < 16) {
+		lapic_error(l, APIC_ESR_RECVILL);
+		return;
+	}
+	__set_bit(vector, VECTORS(l, APIC_IRR));
+	__assign_bit(vector, VECTORS(l, APIC_TMR), level);
 }
 
 /**
@@ -252,7 +221,7 @@ void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words)
  */
 int lapic_pending(const struct mvm_lapic_state *l)
 {
-	int vector = highest_vector(l, REG(APIC_IRR));
+	int vector = highest_vector(l, APIC_IRR);
 
 	/* by class; LAPIC_NO_VECTOR is below them all */
 	return vector >> 4 > lapic_ppr(l) >> 4 ? vector : LAPIC_NO_VECTOR;
@@ -265,8 +234,8 @@ int lapic_pending(const struct mvm_lapic_state *l)
  */
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector)
 {
-	l->regs[REG(APIC_IRR) + vector / 32] &= ~BIT(vector % 32);
-	l->regs[REG(APIC_ISR) + vector / 32] |= BIT(vector % 32);
+	__clear_bit(vector, VECTORS(l, APIC_IRR));
+	__set_bit(vector, VECTORS(l, APIC_ISR));
 }
 
 /**
@@ -280,7 +249,7 @@ void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector)
  */
 bool lapic_pin_is(const struct mvm_lapic_state *l, u32 offset, u32 mode)
 {
-	return lapic_mode(l) == LAPIC_DISABLED ||
+	return lapic_mode(l->base) == LAPIC_DISABLED ||
 	       (l->regs[REG(offset)] & (APIC_LVT_MASKED | APIC_MODE_MASK)) == mode;
 }
 
@@ -315,68 +284,42 @@ static u64 timer_period(const struct mvm_lapic_state *l)
 	return timer_mode(l) == APIC_LVT_TIMER_PERIODIC ? max(ticks, l->timer_min) : ticks;
 }
 
-/*
- * A guest can set its TSC so that it wraps soon: expiries of the counter are
- * compared as differences.  A deadline is a number that the guest chose.
- */
-static bool timer_due(const struct mvm_lapic_state *l, u64 now)
-{
-	if (!l->timer_expiry)
-		return false;
-	return timer_counts(l) ? (s64)(now - l->timer_expiry) >= 0 : now >= l->timer_expiry;
-}
-
 /* The counter reaches 0 after @ticks; 0 as a time means: never. */
 static void timer_arm(struct mvm_lapic_state *l, u64 now, u64 ticks)
 {
 	l->timer_expiry = now + ticks ?: 1;
 }
 
-/* TSC ticks left of the count that runs at @now; 0: a one-shot is due. */
-static u64 timer_left(const struct mvm_lapic_state *l, u64 now)
+/*
+ * Let the timer expire if it is due.  A periodic one that missed several periods
+ * raises one interrupt and stays on its grid; a masked one runs on.
+ *
+ * A guest can set its TSC so that it wraps soon: expiries of the counter are
+ * compared as differences.  A deadline is a number that the guest chose.
+ */
+static void timer_expire(struct mvm_lapic_state *l, u64 now)
 {
-	u64 period, late;
+	u64 expiry = l->timer_expiry, period, late;
 
-	if (!timer_due(l, now))
-		return l->timer_expiry - now;
-	if (timer_mode(l) != APIC_LVT_TIMER_PERIODIC)
-		return 0;
-	period = timer_period(l);
-	div64_u64_rem(now - l->timer_expiry, period, &late);
-	return period - late;
+	if (!expiry || (timer_counts(l) ? (s64)(now - expiry) < 0 : now < expiry))
+		return;
+	l->timer_expiry = 0;
+	if (timer_mode(l) == APIC_LVT_TIMER_PERIODIC) {
+		period = timer_period(l);
+		div64_u64_rem(now - expiry, period, &late);
+		timer_arm(l, now, period - late);
+	}
+	lvt_interrupt(l, APIC_LVTT);
 }
 
-/* The current-count register. */
+/* The current-count register of a timer that is not due. */
 static u32 timer_count(const struct mvm_lapic_state *l, u64 now)
 {
 	if (!l->timer_expiry || !timer_counts(l))
 		return 0;
 	/* timer_min, or a TSC that jumped, may have left more */
-	return min_t(u64, DIV64_U64_ROUND_UP(timer_left(l, now), timer_tick(l)),
+	return min_t(u64, DIV64_U64_ROUND_UP(l->timer_expiry - now, timer_tick(l)),
 		     l->regs[REG(APIC_TMICT)]);
-}
-
-/**
- * lapic_timer_expired() - let the timer expire if it is due
- * @l:		local APIC
- * @now:	guest TSC
- *
- * A periodic timer that missed several periods raises one interrupt and stays
- * on its grid.  A masked timer runs on.
- *
- * Return: was an interrupt raised?
- */
-bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now)
-{
-	u64 left;
-
-	if (!timer_due(l, now))
-		return false;
-	left = timer_left(l, now);
-	l->timer_expiry = 0;
-	if (left)
-		timer_arm(l, now, left);
-	return lvt_interrupt(l, APIC_LVTT);
 }
 
 /**
@@ -384,12 +327,16 @@ bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now)
  * @l:		local APIC; a timer that is due expires
  * @now:	guest TSC
  *
+ * The caller sees to it that it asks again then; before, only after writes to
+ * the local APIC that make timer_expiry differ from timer_armed.
+ *
  * Return: TSC ticks, LAPIC_NEVER when not armed.  In deadline mode it can be any
  * number but 0.
  */
 u64 lapic_timer_remaining(struct mvm_lapic_state *l, u64 now)
 {
-	lapic_timer_expired(l, now);
+	timer_expire(l, now);
+	l->timer_armed = l->timer_expiry;
 	return l->timer_expiry ? l->timer_expiry - now : LAPIC_NEVER;
 }
 
@@ -407,35 +354,11 @@ void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta)
 		timer_arm(l, l->timer_expiry, delta);
 }
 
-/**
- * lapic_deadline_read() - IA32_TSC_DEADLINE (SDM 3A 11.5.4.1)
- * @l:		local APIC
- * @now:	guest TSC
- *
- * Return: the deadline, 0 after it passed or in another timer mode.
- */
-u64 lapic_deadline_read(const struct mvm_lapic_state *l, u64 now)
+/* IA32_TSC_DEADLINE (SDM 3A 11.5.4.1): 0 after it passed and in other timer modes. */
+static u64 read_deadline(struct mvm_lapic_state *l, u64 now)
 {
-	return timer_counts(l) || timer_due(l, now) ? 0 : l->timer_expiry;
-}
-
-/**
- * lapic_deadline_write() - the guest writes IA32_TSC_DEADLINE
- * @l:		local APIC
- * @tsc:	deadline, 0 to disarm; one that has passed is due at once
- * @now:	guest TSC
- * @effect:	out
- *
- * Ignored in other timer modes (SDM 3A 11.5.4.1).
- */
-void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now, struct lapic_effect *effect)
-{
-	*effect = (struct lapic_effect){};
-	if (timer_mode(l) != APIC_LVT_TIMER_TSCDEADLINE)
-		return;
-	lapic_timer_expired(l, now);
-	l->timer_expiry = tsc;
-	effect->timer_changed = true;
+	timer_expire(l, now);
+	return timer_counts(l) ? 0 : l->timer_expiry;
 }
 
 /* ------------------------------------------------------------------------
@@ -447,33 +370,27 @@ void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now, struct la
  * de-assert has no effect, and all other messages are edge triggered whatever
  * the trigger bit says.
  */
-static void send_ipi(struct mvm_lapic_state *l, struct lapic_effect *effect)
+static void send_ipi(struct mvm_lapic_state *l)
 {
-	u64 icr = (u64)l->regs[REG(APIC_ICR2)] << 32 | l->regs[REG(APIC_ICR)];
-	struct lapic_message message = {
-		.shorthand = icr >> 18 & 3,
-		.mode = icr >> 8 & 7,
-		.logical = icr & APIC_DEST_LOGICAL,
-		.one = (icr >> 8 & 7) == LAPIC_LOWEST,
-		.vector = icr,
-		.dest = icr >> 32,
-	};
+	u32 icr = l->regs[REG(APIC_ICR)], dest = l->regs[REG(APIC_ICR2)], mode = icr >> 8 & 7;
+	enum lapic_shorthand shorthand = icr >> 18 & 3;
 
-	if (message.mode <= LAPIC_LOWEST && message.vector < 16) {
+	if (mode <= LAPIC_LOWEST && (icr & 0xff) < 16) {
 		lapic_error(l, APIC_ESR_SENDILL);
 		return;
 	}
-	if (message.mode == LAPIC_RESERVED || message.mode == LAPIC_EXTINT ||
-	    (message.mode == LAPIC_INIT &&
+	if (mode == LAPIC_RESERVED || mode == LAPIC_EXTINT ||
+	    (mode == LAPIC_INIT &&
 	     (icr & (APIC_INT_LEVELTRIG | APIC_INT_ASSERT)) == APIC_INT_LEVELTRIG) ||
-	    (message.mode != LAPIC_FIXED &&
-	     (message.shorthand == LAPIC_TO_SELF || message.shorthand == LAPIC_TO_ALL)))
+	    (mode != LAPIC_FIXED && (shorthand == LAPIC_TO_SELF || shorthand == LAPIC_TO_ALL)))
 		return;
-	if (lapic_mode(l) == LAPIC_XAPIC && message.dest == 0xff)
-		message.dest = LAPIC_BROADCAST;
-	effect->ipi = true;
-	effect->message = message;
-	effect->icr = (u64)message.dest << 32 | (u32)(icr & ~APIC_INT_LEVELTRIG);
+	if (lapic_mode(l->base) == LAPIC_XAPIC)
+		dest = dest >> 24 == 0xff ? LAPIC_BROADCAST : dest >> 24;
+	l->ipi_icr = (u64)dest << 32 | (icr & ~APIC_INT_LEVELTRIG);
+	l->ipi = (struct lapic_message){
+		.shorthand = shorthand, .mode = mode, .vector = icr, .dest = dest,
+		.logical = icr & APIC_DEST_LOGICAL, .one = mode == LAPIC_LOWEST,
+	};
 }
 
 /**
@@ -489,17 +406,13 @@ int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message)
 {
 	u32 mode = data >> 8 & 7, dest = address >> 12 & 0xff;
 
-	if (address >> 20 != 0xfee || address & GENMASK(11, 4))
-		return -EINVAL;
-	if (mode != LAPIC_NMI && (mode > LAPIC_LOWEST || (data & 0xff) < 16))
+	if (address >> 20 != 0xfee || address & GENMASK(11, 4) ||
+	    (mode != LAPIC_NMI && (mode > LAPIC_LOWEST || (data & 0xff) < 16)))
 		return -EINVAL;
 	*message = (struct lapic_message){
-		.mode = mode,
-		.logical = address & BIT(2),
+		.mode = mode, .vector = data, .level = data & APIC_INT_LEVELTRIG,
+		.dest = dest == 0xff ? LAPIC_BROADCAST : dest, .logical = address & BIT(2),
 		.one = mode == LAPIC_LOWEST || address & BIT(3),
-		.level = data & APIC_INT_LEVELTRIG,
-		.vector = data,
-		.dest = dest == 0xff ? LAPIC_BROADCAST : dest,
 	};
 	return 0;
 }
@@ -512,7 +425,7 @@ int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message)
  */
 bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical)
 {
-	enum lapic_mode mode = lapic_base_mode(READ_ONCE(l->base));
+	enum lapic_mode mode = lapic_mode(READ_ONCE(l->base));
 	u32 ldr = READ_ONCE(l->regs[REG(APIC_LDR)]) >> 24;
 	u32 model = READ_ONCE(l->regs[REG(APIC_DFR)]) >> 28;
 
@@ -533,10 +446,11 @@ bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical)
  * Register access
  */
 
-static u32 read_register(const struct mvm_lapic_state *l, u32 index, u64 now)
+static u32 read_register(struct mvm_lapic_state *l, u32 index, u64 now)
 {
-	bool x2apic = lapic_mode(l) == LAPIC_X2APIC;
+	bool x2apic = lapic_mode(l->base) == LAPIC_X2APIC;
 
+	timer_expire(l, now);
 	switch (index) {
 	case REG(APIC_ID):
 		return x2apic ? l->id : l->id << 24;
@@ -548,8 +462,6 @@ static u32 read_register(const struct mvm_lapic_state *l, u32 index, u64 now)
 		return x2apic ? (l->id >> 4) << 16 | BIT(l->id & 0xf) : l->regs[index];
 	case REG(APIC_DFR):
 		return l->regs[index] | GENMASK(27, 0);
-	case REG(APIC_ICR2):
-		return x2apic ? l->regs[index] : l->regs[index] << 24;
 	case REG(APIC_TMCCT):
 		return timer_count(l, now);
 	default:
@@ -558,30 +470,19 @@ static u32 read_register(const struct mvm_lapic_state *l, u32 index, u64 now)
 }
 
 /* @index is a register that can be written; reserved bits of @value are ignored. */
-static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 now,
-			   struct lapic_effect *effect)
+static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 now)
 {
 	bool counted = timer_counts(l);
 	u32 count;
 	int vector;
 
+	timer_expire(l, now);
 	value &= lapic_registers[index].writable;
-	if (index >= REG(APIC_LVTT) && index <= REG(APIC_LVTERR) && !lapic_software_enabled(l))
-		value |= APIC_LVT_MASKED;
-	if (lapic_registers[index].access & TIMER) {
-		/* an expiry up to now came first */
-		lapic_timer_expired(l, now);
-		effect->timer_changed = true;
-	}
-
 	switch (index) {
 	case REG(APIC_EOI):
-		vector = highest_vector(l, REG(APIC_ISR));
+		vector = highest_vector(l, APIC_ISR);
 		if (vector >= 0)
-			l->regs[REG(APIC_ISR) + vector / 32] &= ~BIT(vector % 32);
-		break;
-	case REG(APIC_SPIV):
-		write_spurious(l, value);
+			__clear_bit(vector, VECTORS(l, APIC_ISR));
 		break;
 	case REG(APIC_ESR):
 		l->regs[index] = l->esr_pending;
@@ -589,10 +490,7 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 		break;
 	case REG(APIC_ICR):
 		l->regs[index] = value;
-		send_ipi(l, effect);
-		break;
-	case REG(APIC_ICR2):
-		l->regs[index] = value >> 24;
+		send_ipi(l);
 		break;
 	case REG(APIC_LVTT):
 		l->regs[index] = value;
@@ -624,39 +522,42 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 		/* of LDR and DFR other threads ask: lapic_matches() */
 		WRITE_ONCE(l->regs[index], value);
 	}
+	mask_if_disabled(l);
 }
 
 /**
  * lapic_xapic_access() - the guest reads or writes a register in its APIC page
  * @l:		local APIC
- * @offset:	bytes from the start of the page
- * @write:	a write; its reserved bits are ignored
- * @value:	what it writes, or out: what it reads, 0 where nothing is
+ * @args:	reserved bits of what it writes are ignored; what it reads is 0
+ *		where nothing is
  * @now:	guest TSC
- * @effect:	out
  *
- * In xAPIC mode an access where no register is, is an error (SDM 3A 11.5.3); in
- * another there is no page.
+ * An access where no register is, is an error (SDM 3A 11.5.3).
+ *
+ * Return: 0, or as struct mvm_lapic_access documents.
  */
-void lapic_xapic_access(struct mvm_lapic_state *l, u32 offset, bool write, u32 *value, u64 now,
-			struct lapic_effect *effect)
+int lapic_xapic_access(struct mvm_lapic_state *l, struct mvm_lapic_access *args, u64 now)
 {
-	u32 index = offset & 15 ? 0 : lapic_find(offset >> 4, XR | XW);
-	u8 access = lapic_mode(l) == LAPIC_XAPIC ? lapic_registers[index].access : 0;
+	u32 index = lapic_find(args->offset >> 4, XR | XW);
+	u8 access = lapic_registers[index].access;
 
-	*effect = (struct lapic_effect){};
-	if (!index && lapic_mode(l) == LAPIC_XAPIC)
+	if (args->offset & 15 || args->offset >= 4096)
+		return -EINVAL;
+	if (lapic_mode(l->base) != LAPIC_XAPIC)
+		return -ENXIO;
+	if (!index)
 		lapic_error(l, APIC_ESR_ILLREGA);
-	if (!write)
-		*value = access & XR ? read_register(l, index, now) : 0;
+	if (!(args->flags & MVM_LAPIC_WRITE))
+		args->value = access & XR ? read_register(l, index, now) : 0;
 	else if (access & XW)
-		write_register(l, index, *value, now, effect);
+		write_register(l, index, args->value, now);
+	return 0;
 }
 
 /**
- * lapic_msr_read() - the guest reads an x2APIC MSR (SDM 3A 11.12.1)
+ * lapic_msr_read() - read IA32_TSC_DEADLINE or an x2APIC MSR (SDM 3A 11.12.1)
  * @l:		local APIC
- * @index:	of the MSR, 0x800 to 0x8ff
+ * @index:	of the MSR
  * @now:	guest TSC
  * @data:	out, when 0 is returned
  *
@@ -666,7 +567,11 @@ int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data)
 {
 	u32 reg = lapic_find(index - APIC_BASE_MSR, MR);
 
-	if (!reg || lapic_mode(l) != LAPIC_X2APIC)
+	if (index == MSR_IA32_TSC_DEADLINE) {
+		*data = read_deadline(l, now);
+		return 0;
+	}
+	if (!reg || lapic_mode(l->base) != LAPIC_X2APIC)
 		return -EINVAL;
 	*data = read_register(l, reg, now);
 	if (reg == REG(APIC_ICR))
@@ -675,34 +580,37 @@ int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data)
 }
 
 /**
- * lapic_msr_write() - the guest writes an x2APIC MSR (SDM 3A 11.12.1)
+ * lapic_msr_write() - write IA32_TSC_DEADLINE or an x2APIC MSR (SDM 3A 11.12.1)
  * @l:		local APIC
- * @index:	of the MSR, 0x800 to 0x8ff
- * @data:	what it writes
+ * @index:	of the MSR
+ * @data:	new value; a deadline of 0 disarms, one that has passed is due at
+ *		once, and in other timer modes it is ignored (SDM 3A 11.5.4.1)
  * @now:	guest TSC
- * @effect:	out
  *
  * Return: 0, or nonzero for #GP; then nothing has changed.
  */
-int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now,
-		    struct lapic_effect *effect)
+int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now)
 {
 	u32 reg = lapic_find(index - APIC_BASE_MSR, MW);
 	const struct lapic_register *r = &lapic_registers[reg];
 	/* read-only bits are ignored; ESR alone must be written with 0 */
 	u64 valid = r->writable | (reg == REG(APIC_ESR) ? 0 : r->readonly);
 
-	*effect = (struct lapic_effect){};
+	if (index == MSR_IA32_TSC_DEADLINE) {
+		timer_expire(l, now);
+		if (timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE)
+			l->timer_expiry = data;
+		return 0;
+	}
 	if (reg == REG(APIC_ICR))
 		valid |= GENMASK_ULL(63, 32);
-	if (!reg || lapic_mode(l) != LAPIC_X2APIC || data & ~valid)
-		return -EINVAL;
-	if (reg == REG(APIC_LVTT) && (data & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_MODE)
+	if (!reg || lapic_mode(l->base) != LAPIC_X2APIC || data & ~valid ||
+	    (reg == REG(APIC_LVTT) && (data & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_MODE))
 		return -EINVAL;
 
 	if (reg == REG(APIC_ICR))
 		l->regs[REG(APIC_ICR2)] = data >> 32;
-	write_register(l, reg, data, now, effect);
+	write_register(l, reg, data, now);
 	return 0;
 }
 
@@ -722,10 +630,9 @@ void lapic_get_state(struct mvm_lapic_state *l, u64 now, struct mvm_lapic *out)
 {
 	u32 i;
 
-	lapic_timer_expired(l, now);
 	for (i = 0; i < LAPIC_REGS; i++)
 		out->regs[i] = lapic_find(i, RO) ? read_register(l, i, now) : 0;
-	out->tsc_deadline = lapic_deadline_read(l, now);
+	out->tsc_deadline = read_deadline(l, now);
 }
 
 /* Could these registers be those of @l in its mode? */
@@ -734,7 +641,7 @@ static bool valid_state(const struct mvm_lapic_state *l, const struct mvm_lapic 
 	const struct lapic_register *r = lapic_registers;
 	const u32 *regs = in->regs;
 	u32 timer = regs[REG(APIC_LVTT)] & LAPIC_LVT_TIMER_MODE;
-	bool x2apic = lapic_mode(l) == LAPIC_X2APIC;
+	bool x2apic = lapic_mode(l->base) == LAPIC_X2APIC;
 	u32 i;
 
 	for (i = 0; i < LAPIC_REGS; i++, r++)
@@ -744,7 +651,7 @@ static bool valid_state(const struct mvm_lapic_state *l, const struct mvm_lapic 
 	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR); i++)
 		if (!(regs[REG(APIC_SPIV)] & APIC_SPIV_APIC_ENABLED || regs[i] & APIC_LVT_MASKED))
 			return false;
-	return regs[REG(APIC_ID)] == read_register(l, REG(APIC_ID), 0) &&
+	return regs[REG(APIC_ID)] == (x2apic ? l->id : l->id << 24) &&
 	       (x2apic || !((regs[REG(APIC_LDR)] | regs[REG(APIC_ICR2)]) & GENMASK(23, 0))) &&
 	       (regs[REG(APIC_DFR)] | GENMASK(31, 28)) == ~0U &&
 	       /* vectors 0 to 15 do not exist */
@@ -769,17 +676,17 @@ static bool valid_state(const struct mvm_lapic_state *l, const struct mvm_lapic 
 int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in, u64 now)
 {
 	const struct lapic_register *r = lapic_registers;
-	u32 i, count = in->regs[REG(APIC_TMCCT)], high = in->regs[REG(APIC_ICR2)];
+	u32 i, count = in->regs[REG(APIC_TMCCT)];
 
 	if (!valid_state(l, in))
 		return -EINVAL;
-	if (lapic_mode(l) == LAPIC_DISABLED)
+	if (lapic_mode(l->base) == LAPIC_DISABLED)
 		return 0;
 
 	/* read_register() ignores those that are only read and follow from others */
 	for (i = 0; i < LAPIC_REGS; i++, r++)
 		l->regs[i] = in->regs[i] & (r->writable ?: r->readonly);
-	l->regs[REG(APIC_ICR2)] = lapic_mode(l) == LAPIC_X2APIC ? high : high >> 24;
+	l->regs[REG(APIC_ICR2)] = in->regs[REG(APIC_ICR2)];
 	l->esr_pending = 0;
 	l->timer_expiry = in->tsc_deadline;
 	if (count)

@@ -2,7 +2,7 @@
 /*
  * lapic.h - the local APIC: registers, priorities, local vector table and
  * timer state.  Pure: time comes in as an argument (TSC ticks of the guest),
- * and what has to happen elsewhere goes out as struct lapic_effect, so KUnit
+ * and what has to happen elsewhere waits in the state for the caller, so KUnit
  * tests it.  All of it belongs to whoever runs the vCPU (its thread, or an
  * ioctl while it is stopped); others only set bits in vcpu->pending_irr.
  */
@@ -20,17 +20,6 @@
 #define LAPIC_NEVER	(~0ULL)		/* lapic_timer_remaining(): not armed */
 
 enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
-
-/* Everything here: owned by the runner of the vCPU. */
-struct mvm_lapic_state {
-	u32 id;				/* constant */
-	u32 timer_ratio;		/* constant: TSC ticks per timer tick, divider at 1 */
-	u64 timer_min;			/* constant: shortest period in TSC ticks */
-	u64 base;			/* IA32_APIC_BASE */
-	u32 regs[LAPIC_REGS];		/* ICR2: layout of x2APIC in both modes */
-	u32 esr_pending;		/* errors since the last write of ESR */
-	u64 timer_expiry;		/* guest TSC of the next expiry, or the deadline; 0: none */
-};
 
 /* Delivery modes (SDM 3A 11.6.1), as in the ICR, the LVT and MSI data. */
 enum lapic_delivery {
@@ -52,31 +41,33 @@ struct lapic_message {
 	u32 dest;			/* for lapic_matches() */
 };
 
-/* What a register write asks of the caller. */
-struct lapic_effect {
-	bool timer_changed;		/* lapic_timer_remaining() may be new */
-	bool ipi;			/* send @message */
-	struct lapic_message message;
-	u64 icr;			/* the same; x2APIC layout; broadcast: LAPIC_BROADCAST */
+/* Everything here: owned by the runner of the vCPU. */
+struct mvm_lapic_state {
+	u32 id, timer_ratio;		/* constant: TSC ticks per timer tick, divider at 1 */
+	u64 timer_min;			/* constant: shortest period in TSC ticks */
+	u64 base;			/* IA32_APIC_BASE */
+	u32 regs[LAPIC_REGS];		/* those that no others give, in the mode's layout */
+	u32 esr_pending;		/* errors since the last write of ESR */
+	u64 timer_expiry;		/* guest TSC of the next expiry, or the deadline; 0: none */
+
+	/* what the last write asks of the caller */
+	u64 timer_armed;		/* not timer_expiry: ask lapic_timer_remaining() again */
+	u64 ipi_icr;			/* send @ipi; x2APIC layout; broadcast: LAPIC_BROADCAST */
+	struct lapic_message ipi;	/* @ipi_icr, unless that is 0 */
 };
 
 /* The mode that a value of IA32_APIC_BASE selects (SDM 3A table 11-5). */
-static inline enum lapic_mode lapic_base_mode(u64 base)
+static inline enum lapic_mode lapic_mode(u64 base)
 {
 	if (!(base & MSR_IA32_APICBASE_ENABLE))
 		return LAPIC_DISABLED;
 	return base & X2APIC_ENABLE ? LAPIC_X2APIC : LAPIC_XAPIC;
 }
 
-static inline enum lapic_mode lapic_mode(const struct mvm_lapic_state *l)
-{
-	return lapic_base_mode(l->base);
-}
-
 /* Does it take fixed interrupts?  (SDM 3A 11.4.7.2) */
 static inline bool lapic_software_enabled(const struct mvm_lapic_state *l)
 {
-	return lapic_mode(l) != LAPIC_DISABLED && l->regs[APIC_SPIV >> 4] & APIC_SPIV_APIC_ENABLED;
+	return lapic_mode(l->base) && l->regs[APIC_SPIV >> 4] & APIC_SPIV_APIC_ENABLED;
 }
 
 /* CR8 is the class of the task priority (SDM 3A 11.8.6); only bits 3:0 count. */
@@ -91,23 +82,16 @@ static inline void lapic_set_cr8(struct mvm_lapic_state *l, u64 cr8)
 }
 
 void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u64 timer_min);
-int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic_allowed,
-		   u32 phys_bits, struct lapic_effect *effect);
+int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic, u32 phys_bits);
 
-void lapic_xapic_access(struct mvm_lapic_state *l, u32 offset, bool write, u32 *value, u64 now,
-			struct lapic_effect *effect);
+int lapic_xapic_access(struct mvm_lapic_state *l, struct mvm_lapic_access *args, u64 now);
 int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data);
-int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now,
-		    struct lapic_effect *effect);
+int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now);
 
-u64 lapic_deadline_read(const struct mvm_lapic_state *l, u64 now);
-void lapic_deadline_write(struct mvm_lapic_state *l, u64 tsc, u64 now, struct lapic_effect *effect);
-bool lapic_timer_expired(struct mvm_lapic_state *l, u64 now);
 u64 lapic_timer_remaining(struct mvm_lapic_state *l, u64 now);
 void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta);
 
-bool lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level);
-void lapic_merge_irr(struct mvm_lapic_state *l, const unsigned long *words);
+void lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level);
 int lapic_pending(const struct mvm_lapic_state *l);
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector);
 bool lapic_pin_is(const struct mvm_lapic_state *l, u32 offset, u32 mode);

@@ -66,12 +66,10 @@ int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data)
 	case MSR_IA32_TSC:
 		*data = mvm_vcpu_tsc(vcpu);
 		return 0;
-	case MSR_IA32_TSC_DEADLINE:
-		*data = lapic_deadline_read(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
-		return 0;
 	case MSR_IA32_APICBASE:
 		*data = vcpu->lapic.base;
 		return 0;
+	case MSR_IA32_TSC_DEADLINE:
 	case MSR_APIC_FIRST ... MSR_APIC_LAST:
 		return lapic_msr_read(&vcpu->lapic, index, mvm_vcpu_tsc(vcpu), data);
 	case MSR_TSC_AUX:
@@ -90,14 +88,14 @@ int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data)
  * @host: user space writes, not the guest
  *
  * User space's TSC is the clock of the whole VM, so that restored vCPUs stay in
- * step: TSC_ADJUST first, then the TSC of one vCPU.
+ * step: TSC_ADJUST first, then the TSC of one vCPU.  mvm_vcpu_lapic_effect() has
+ * to follow.
  *
  * Returns 0, -EINVAL (#GP) or -ENOENT: the module does not know the MSR.
  */
 int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
 	const struct msr_row *row = msr_find(index);
-	struct lapic_effect effect;
 	int ret;
 
 	if (!row)
@@ -113,20 +111,14 @@ int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	case MSR_IA32_TSC_ADJUST:
 		shift_tsc(vcpu, data - vcpu->msr.tsc_adjust, false);
 		return 0;
-	case MSR_IA32_TSC_DEADLINE:
-		lapic_deadline_write(&vcpu->lapic, data, mvm_vcpu_tsc(vcpu), &effect);
-		mvm_vcpu_lapic_effect(vcpu, &effect);
-		return 0;
 	case MSR_IA32_APICBASE:
 		ret = mvm_state_set_apic_base(vcpu, data, host);
 		if (!ret)
 			mvm_state_refresh_cpuid(vcpu);
 		return ret;
+	case MSR_IA32_TSC_DEADLINE:
 	case MSR_APIC_FIRST ... MSR_APIC_LAST:
-		ret = lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu), &effect);
-		if (!ret)
-			mvm_vcpu_lapic_effect(vcpu, &effect);
-		return ret;
+		return lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu));
 	case MSR_EFER:
 		return write_efer(vcpu, data);
 	case MSR_IA32_DEBUGCTLMSR:

@@ -119,16 +119,18 @@ void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu)
 
 /**
  * mvm_vcpu_lapic_effect() - carry out what a write to the local APIC asks
- * @vcpu: vCPU; called by its runner
- * @effect: from lapic.c
+ * @vcpu: vCPU; called by its runner after each write
  */
-void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *effect)
+void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu)
 {
-	if (effect->timer_changed)
+	struct mvm_lapic_state *lapic = &vcpu->lapic;
+
+	if (lapic->timer_armed != lapic->timer_expiry)
 		mvm_vcpu_update_timer(vcpu);
 	/* INIT, SIPI, SMI: user space starts and stops processors. */
-	if (effect->ipi && mvm_vm_deliver(vcpu->vm, vcpu, &effect->message) == -EOPNOTSUPP)
-		vcpu->pending_ipi = effect->icr;
+	if (lapic->ipi_icr && mvm_vm_deliver(vcpu->vm, vcpu, &lapic->ipi) == -EOPNOTSUPP)
+		vcpu->pending_ipi = lapic->ipi_icr;
+	lapic->ipi_icr = 0;
 }
 
 /* ---- the answer of user space ---- */
@@ -282,19 +284,18 @@ enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu)
  */
 void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
 {
-	unsigned long irr[ARRAY_SIZE(vcpu->pending_irr)];
-	unsigned int i, vector;
+	unsigned int vector;
 
 	if (test_and_clear_bit(MVM_REQ_TIMER, &vcpu->requests))
 		mvm_vcpu_update_timer(vcpu);
 	if (test_and_clear_bit(MVM_REQ_IRR, &vcpu->requests)) {
-		for (i = 0; i < ARRAY_SIZE(irr); i++)
-			irr[i] = xchg(&vcpu->pending_irr[i], 0);
-		lapic_merge_irr(&vcpu->lapic, irr);
-		for_each_set_bit(vector, vcpu->pending_level, 256)
-			if (test_bit(vector, irr) &&
-			    test_and_clear_bit(vector, vcpu->pending_level))
-				lapic_accept(&vcpu->lapic, vector, true);
+		for_each_set_bit(vector, vcpu->pending_irr, 256) {
+			bool level;
+
+			clear_bit(vector, vcpu->pending_irr);
+			level = test_and_clear_bit(vector, vcpu->pending_level);
+			lapic_accept(&vcpu->lapic, vector, level);
+		}
 	}
 	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests))
 		vcpu->nmi_pending |= lapic_pin_is(&vcpu->lapic, APIC_LVT1, APIC_DM_NMI);

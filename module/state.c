@@ -148,19 +148,15 @@ int mvm_ioctl_set_sregs(struct mvm_vcpu *vcpu, void *args)
  * @base: value
  * @host: user space writes, not the guest
  *
- * mvm_state_refresh_cpuid() has to follow.  Returns 0, or -EINVAL and nothing
- * has changed.
+ * mvm_state_refresh_cpuid() and mvm_vcpu_lapic_effect() have to follow.  Returns
+ * 0, or -EINVAL and nothing has changed.
  */
 int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host)
 {
 	bool x2apic = mvm_cpuid_find(&vcpu->cpuid, 1, 0)->ecx & CPUID_BIT(X2APIC);
-	struct lapic_effect effect;
-	int ret = lapic_set_base(&vcpu->lapic, base, !host, x2apic,
-				 mvm_cpuid_phys_bits(&vcpu->cpuid), &effect);
 
-	if (!ret)
-		mvm_vcpu_lapic_effect(vcpu, &effect);
-	return ret;
+	return lapic_set_base(&vcpu->lapic, base, !host, x2apic,
+			      mvm_cpuid_phys_bits(&vcpu->cpuid));
 }
 
 /**
@@ -195,6 +191,7 @@ static void access_msrs(struct mvm_vcpu *vcpu, void *arg)
 		    (batch->set ? mvm_msr_write(vcpu, entry->index, entry->data, true)
 				: mvm_msr_read(vcpu, entry->index, &entry->data)))
 			return;
+		mvm_vcpu_lapic_effect(vcpu);
 	}
 }
 

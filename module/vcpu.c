@@ -87,26 +87,12 @@ static int lapic_get(struct mvm_vcpu *vcpu, void *args)
 
 static int lapic_set(struct mvm_vcpu *vcpu, void *args)
 {
-	int ret = lapic_set_state(&vcpu->lapic, args, mvm_vcpu_tsc(vcpu));
-
-	if (!ret)
-		mvm_vcpu_update_timer(vcpu);
-	return ret;
+	return lapic_set_state(&vcpu->lapic, args, mvm_vcpu_tsc(vcpu));
 }
 
-static int lapic_access(struct mvm_vcpu *vcpu, void *data)
+static int lapic_access(struct mvm_vcpu *vcpu, void *args)
 {
-	struct mvm_lapic_access *args = data;
-	struct lapic_effect effect;
-
-	if (args->offset & 15 || args->offset >= 4096)
-		return -EINVAL;
-	if (lapic_mode(&vcpu->lapic) != LAPIC_XAPIC)
-		return -ENXIO;
-	lapic_xapic_access(&vcpu->lapic, args->offset, args->flags & MVM_LAPIC_WRITE, &args->value,
-			   mvm_vcpu_tsc(vcpu), &effect);
-	mvm_vcpu_lapic_effect(vcpu, &effect);
-	return 0;
+	return lapic_xapic_access(&vcpu->lapic, args, mvm_vcpu_tsc(vcpu));
 }
 
 /**
@@ -127,6 +113,7 @@ long mvm_vcpu_when_stopped(struct mvm_vcpu *vcpu,
 		/* What was posted to a stopped vCPU is part of its state. */
 		mvm_vcpu_take_posted(vcpu);
 		ret = handler(vcpu, args);
+		mvm_vcpu_lapic_effect(vcpu);
 	}
 	mutex_unlock(&vcpu->lock);
 	return ret;

@@ -169,7 +169,7 @@ u64 mvm_vcpu_tsc(const struct mvm_vcpu *vcpu);
 s64 mvm_vcpu_tsc_offset(const struct mvm_vcpu *vcpu);
 void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu);
 void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu);
-void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu, const struct lapic_effect *effect);
+void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu);
 
 /*
  * window.c: the stretch with IRQs off in which this CPU is in VMX operation with
