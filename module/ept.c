@@ -31,24 +31,27 @@ static u64 *ept_child(u64 entry)
 	return phys_to_virt(entry & EPT_ADDRESS);
 }
 
-/*
- * The entry for @gpa at @level, or above where the walk ends earlier; @level
- * becomes the one that was reached.
+/**
+ * ept_walk - find the entry that translates an address
+ * @ept:	the tables
+ * @gpa:	guest-physical address, of EPT_GPA_BITS
+ * @level:	the wanted one; out: the level of the entry where the walk ended, which
+ *		is above where that is a leaf, or not present
+ *
+ * Context: the caller's lock; does not sleep.
+ * Return: the entry; 0 in it when the address is not mapped.
  */
-static u64 *ept_walk(const struct mvm_ept *ept, u64 gpa, unsigned int *level)
+u64 *ept_walk(const struct mvm_ept *ept, u64 gpa, unsigned int *level)
 {
-	u64 *table = ept->root;
-	unsigned int at;
+	unsigned int at = EPT_LEVELS;
+	u64 *entry = &ept->root[ept_index(gpa, at)];
 
-	for (at = EPT_LEVELS; ; at--) {
-		u64 *entry = &table[ept_index(gpa, at)];
-
-		if (at == *level || !ept_is_table(*entry, at)) {
-			*level = at;
-			return entry;
-		}
-		table = ept_child(*entry);
+	while (at > *level && ept_is_table(*entry, at)) {
+		at--;
+		entry = &ept_child(*entry)[ept_index(gpa, at)];
 	}
+	*level = at;
+	return entry;
 }
 
 /**
@@ -68,9 +71,8 @@ int ept_init(struct mvm_ept *ept)
  * ept_map - map one page
  * @ept:	the tables
  * @gpa:	guest-physical address in the page
- * @pa:		host-physical address of the same byte
- * @level:	EPT_LEVEL_4K or EPT_LEVEL_2M: the page's size; @gpa and @pa have
- *		the same offset in such a page
+ * @pa:		host-physical address in the page
+ * @level:	EPT_LEVEL_4K or EPT_LEVEL_2M: the page's size
  * @access:	EPT_* permissions; with EPT_READ, since without it entries that
  *		can be written are misconfigured (SDM 3C 29.3.3.1)
  * @cache:	up to EPT_MAP_TABLES are taken from it
@@ -84,9 +86,9 @@ int ept_init(struct mvm_ept *ept)
  * the tree never holds an empty one.
  *
  * Context: the caller's lock; does not sleep.
- * Return: 0; -EEXIST: another page is there, or a larger one: unmap and flush
- * first; -EAGAIN: smaller pages are there; -ENOMEM: the cache is too empty.
- * After an error nothing has changed.
+ * Return: 0; -EEXIST: another page is there, or one of another size: unmap and
+ * flush first; -ENOMEM: the cache is too empty.  After an error nothing has
+ * changed.
  */
 int ept_map(struct mvm_ept *ept, u64 gpa, u64 pa, unsigned int level, u64 access,
 	    struct ept_cache *cache)
@@ -97,14 +99,8 @@ int ept_map(struct mvm_ept *ept, u64 gpa, u64 pa, unsigned int level, u64 access
 
 	if (level == EPT_LEVEL_2M)
 		value |= EPT_LARGE;
-	if (*entry) {
-		if (ept_is_table(*entry, at))
-			return -EAGAIN;
-		if (at != level || (*entry ^ value) & EPT_ADDRESS)
-			return -EEXIST;
-		WRITE_ONCE(*entry, *entry | value);
-		return 0;
-	}
+	if (*entry && (at != level || ept_is_table(*entry, at) || (*entry ^ value) & EPT_ADDRESS))
+		return -EEXIST;
 	if (cache->count < at - level)
 		return -ENOMEM;
 	for (; level < at; level++) {
@@ -117,7 +113,7 @@ int ept_map(struct mvm_ept *ept, u64 gpa, u64 pa, unsigned int level, u64 access
 	}
 	/* a walker that sees the link sees the tables' contents */
 	smp_wmb();
-	WRITE_ONCE(*entry, value);
+	WRITE_ONCE(*entry, *entry | value);
 	return 0;
 }
 
@@ -198,20 +194,4 @@ void ept_destroy(struct mvm_ept *ept)
 
 	ept_unlink(ept, ept->root, EPT_LEVELS, &unlinked);
 	put_pages_list(&unlinked);
-}
-
-/**
- * ept_lookup - find the entry that translates an address
- * @ept:	the tables
- * @gpa:	guest-physical address, of EPT_GPA_BITS
- * @level:	out: level of the entry where the walk ended; for an address
- *		that is not mapped, 1 says that a 4 KiB table is there
- *
- * Context: the caller's lock; does not sleep.
- * Return: the leaf entry, 0 when the address is not mapped.
- */
-u64 ept_lookup(const struct mvm_ept *ept, u64 gpa, unsigned int *level)
-{
-	*level = EPT_LEVEL_4K;
-	return *ept_walk(ept, gpa, level);
 }

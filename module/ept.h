@@ -70,6 +70,6 @@ void ept_destroy(struct mvm_ept *ept);
 int ept_map(struct mvm_ept *ept, u64 gpa, u64 pa, unsigned int level, u64 access,
 	    struct ept_cache *cache);
 bool ept_unmap(struct mvm_ept *ept, u64 gpa, u64 length, struct list_head *unlinked);
-u64 ept_lookup(const struct mvm_ept *ept, u64 gpa, unsigned int *level);
+u64 *ept_walk(const struct mvm_ept *ept, u64 gpa, unsigned int *level);
 
 #endif /* MVM_EPT_H */

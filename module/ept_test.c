@@ -88,16 +88,16 @@ static long unmap(struct kunit *test, u64 gpa, u64 length)
 
 static u64 lookup(struct kunit *test, u64 gpa)
 {
-	unsigned int level;
+	unsigned int level = EPT_LEVEL_4K;
 
-	return ept_lookup(test->priv, gpa, &level);
+	return *ept_walk(test->priv, gpa, &level);
 }
 
 static unsigned int lookup_level(struct kunit *test, u64 gpa)
 {
-	unsigned int level;
+	unsigned int level = EPT_LEVEL_4K;
 
-	ept_lookup(test->priv, gpa, &level);
+	ept_walk(test->priv, gpa, &level);
 	return level;
 }
 
@@ -234,7 +234,7 @@ static void another_size_needs_unmap_first(struct kunit *test)
 	/* small pages, then a large one */
 	for (gpa = 0; gpa < SZ_2M; gpa += SZ_4K)
 		KUNIT_ASSERT_EQ(test, map(test, gpa, SZ_1G + gpa, 1), 0);
-	KUNIT_EXPECT_EQ(test, map(test, 0, SZ_1G, 2), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, map(test, 0, SZ_1G, 2), -EEXIST);
 	KUNIT_EXPECT_EQ(test, lookup_level(test, 0), 1U);
 	KUNIT_EXPECT_EQ(test, unmap(test, 0, SZ_2M), 3L);
 	KUNIT_EXPECT_EQ(test, map(test, 0, SZ_1G, 2), 0);
@@ -421,10 +421,8 @@ static void model_map(struct kunit *test, struct model *model,
 	pa = pfn * SZ_4K;
 	gpa = region_gpa[region] + page * SZ_4K;
 
-	if (model->level[region] == 1 && level == 2)
-		expected = -EAGAIN;
-	else if ((model->level[region] && model->level[region] != level) ||
-		 (entries[page] && (entries[page] & EPT_ADDRESS) != pa))
+	if ((model->level[region] && model->level[region] != level) ||
+	    (entries[page] && (entries[page] & EPT_ADDRESS) != pa))
 		expected = -EEXIST;
 	error = map_access(test, gpa, pa, level, access);
 	KUNIT_ASSERT_EQ(test, error, expected);

@@ -69,11 +69,9 @@ static void zap_and_unlock(struct mvm_vm *vm, u64 gpa, u64 length) __releases(&v
 	/* its barrier pairs with the opener's: see mvm_memory_needs_invept() */
 	if (atomic_read_acquire(&memory->closing))
 		mvm_vm_close_windows(vm);
-	if (zapped) {
-		/* pairs with atomic_read_acquire(): windows first, then the count */
-		smp_mb__before_atomic();
-		atomic_dec(&memory->closing);
-	}
+	/* pairs with atomic_read_acquire(): windows first, then the count */
+	if (zapped)
+		atomic_dec_return_release(&memory->closing);
 	preempt_enable();
 	put_pages_list(&unlinked);
 }
@@ -129,21 +127,14 @@ static const struct mmu_notifier_ops memory_notifier_ops = {
  */
 static int cache_fill(struct mvm_vm *vm, struct ept_cache *cache)
 {
-	struct mem_cgroup *memcg, *old;
-	void *table;
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(vm->mm), *old = set_active_memcg(memcg);
+	unsigned long page;
 
-	if (cache->count == EPT_MAP_TABLES)
-		return 0;
-	memcg = get_mem_cgroup_from_mm(vm->mm);
-	old = set_active_memcg(memcg);
-	do {
-		table = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-		if (table)
-			cache->pages[cache->count++] = table;
-	} while (table && cache->count < EPT_MAP_TABLES);
+	while (cache->count < EPT_MAP_TABLES && (page = get_zeroed_page(GFP_KERNEL_ACCOUNT)))
+		cache->pages[cache->count++] = (void *)page;
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
-	return table ? 0 : -ENOMEM;
+	return cache->count < EPT_MAP_TABLES ? -ENOMEM : 0;
 }
 
 /**
@@ -158,7 +149,7 @@ void mvm_fault_cache_free(struct mvm_fault_cache *cache)
 
 /* One EPT violation on its way. */
 struct fault {
-	u64 gpa;			/* of the 4 KiB page */
+	u64 gpa;			/* of the access */
 	unsigned long hva;		/* behind it */
 	bool write;			/* the guest writes */
 	bool writable;			/* the slot lets it */
@@ -203,13 +194,13 @@ static bool fault_may_be_large(const struct mvm_memory *memory, const struct mvm
 			       const struct fault *fault, u64 access)
 {
 	u64 offset = ALIGN_DOWN(fault->gpa, SZ_2M) - slot->gpa;
-	unsigned int level;
+	unsigned int level = EPT_LEVEL_4K;
 
 	if (!mvm_caps.ept_2m || !IS_ALIGNED(fault->gpa ^ fault->hva, SZ_2M) ||
 	    offset >= slot->length || slot->length - offset < SZ_2M ||
 	    (access == EPT_EXEC && !large_pages_execute()))
 		return false;
-	ept_lookup(&memory->ept, fault->gpa, &level);
+	ept_walk(&memory->ept, fault->gpa, &level);
 	return level >= EPT_LEVEL_2M;
 }
 
@@ -218,15 +209,11 @@ static bool fault_begin(struct mvm_memory *memory, struct fault *fault, u64 gpa,
 {
 	struct mvm_mem_slot *slot;
 
-	*fault = (struct fault){
-		.gpa = gpa & PAGE_MASK,
-		.write = access == EPT_WRITE,
-		.level = EPT_LEVEL_4K,
-	};
+	*fault = (struct fault){ .gpa = gpa, .write = access == EPT_WRITE, .level = EPT_LEVEL_4K };
 	spin_lock(&memory->lock);
 	slot = slot_find(memory, gpa);
 	if (slot) {
-		fault->hva = slot->hva + (fault->gpa - slot->gpa);
+		fault->hva = slot->hva + (gpa - slot->gpa);
 		fault->writable = !(slot->flags & MVM_SLOT_READONLY);
 		if (fault_may_be_large(memory, slot, fault, access))
 			fault->level = EPT_LEVEL_2M;
@@ -413,7 +400,7 @@ int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, 
 	do {
 		if (!fault_begin(&vm->memory, &fault, gpa, access))
 			return -ENXIO;
-		*hva = fault.hva + offset_in_page(gpa);
+		*hva = fault.hva;
 		error = cache_fill(vm, &cache->tables);
 		if (!error)
 			error = fault_serve(vm, cache, &fault);
@@ -437,17 +424,12 @@ int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, 
  */
 int mvm_memory_read(struct mvm_vm *vm, u64 gpa, void *buffer, size_t size)
 {
-	const struct mvm_mem_slot *slot;
-	unsigned long hva = 0, left;
+	struct fault fault;
+	unsigned long left;
 
-	spin_lock(&vm->memory.lock);
-	slot = slot_find(&vm->memory, gpa);
-	if (slot)
-		hva = slot->hva + (gpa - slot->gpa);
-	spin_unlock(&vm->memory.lock);
-	if (!slot || owner_enter(vm))
+	if (!fault_begin(&vm->memory, &fault, gpa, EPT_READ) || owner_enter(vm))
 		return -EFAULT;
-	left = copy_from_user(buffer, (void __user *)hva, size);
+	left = copy_from_user(buffer, (void __user *)fault.hva, size);
 	owner_leave(vm);
 	return left ? -EFAULT : 0;
 }
@@ -576,26 +558,19 @@ int mvm_memory_init(struct mvm_vm *vm)
 	 */
 	memory->max_tables = max(totalram_pages() / 64, 1024UL);
 
-	memory->flushed = alloc_percpu_gfp(u64, GFP_KERNEL_ACCOUNT);
-	if (!memory->flushed)
-		return -ENOMEM;
 	error = ept_init(&memory->ept);
 	if (error)
-		goto free_flushed;
+		return error;
 	memory->eptp = virt_to_phys(memory->ept.root) | EPTP_WALK_4 | EPTP_TYPE_WB;
 
 	vm->mm = current->mm;
 	memory->notifier.ops = &memory_notifier_ops;
-	error = mmu_notifier_register(&memory->notifier, vm->mm);
-	if (error)
-		goto destroy_ept;
-	return 0;
-
-destroy_ept:
-	vm->mm = NULL;
-	ept_destroy(&memory->ept);
-free_flushed:
-	free_percpu(memory->flushed);
+	memory->flushed = alloc_percpu_gfp(u64, GFP_KERNEL_ACCOUNT);
+	error = memory->flushed ? mmu_notifier_register(&memory->notifier, vm->mm) : -ENOMEM;
+	if (error) {
+		free_percpu(memory->flushed);
+		ept_destroy(&memory->ept);
+	}
 	return error == -EINTR ? -ERESTARTNOINTR : error;
 }
 
@@ -614,10 +589,10 @@ void mvm_memory_destroy(struct mvm_vm *vm)
 	struct mvm_memory *memory = &vm->memory;
 	struct mvm_mem_slot *slot;
 
-	for_each_slot(memory, slot) if (slot->length) mmu_interval_notifier_remove(&slot->notifier);
+	for_each_slot(memory, slot)
+		slot_remove(vm, slot);
 	/* drops mm_count: vm->mm is not valid any more */
 	mmu_notifier_unregister(&memory->notifier, vm->mm);
 	ept_destroy(&memory->ept);
 	free_percpu(memory->flushed);
-	mutex_destroy(&memory->slots_lock);
 }

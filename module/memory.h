@@ -11,7 +11,6 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
-#include <linux/wait.h>
 #include <linux/mini_vm.h>
 #include "ept.h"
 
