@@ -302,6 +302,13 @@ static enum exit_result exit_hlt(struct mvm_vcpu *vcpu)
 	return EXIT_CLOSE;
 }
 
+/* Only where a CPU insists, or loops of it are to exit: whoever spins lets others run. */
+static enum exit_result exit_pause(struct mvm_vcpu *vcpu)
+{
+	skip(vcpu);
+	return EXIT_CLOSE;
+}
+
 /* Instructions that CPUID does not offer; RDPMC is always there, but no counters are. */
 static enum exit_result exit_refuse(struct mvm_vcpu *vcpu)
 {
@@ -556,6 +563,7 @@ static const struct exit_op exit_ops[] = {
 	OP(EPT_MISCONFIG, other_exits, NULL, DETAILED),
 	OP(PREEMPTION_TIMER, preemption_timer, exit_close),
 	OP(XSETBV, other_exits, exit_xsetbv),
+	OP(PAUSE_INSTRUCTION, pause, exit_pause),
 };
 
 /**

@@ -20,6 +20,7 @@
 	STAT(io, "exits_io")						\
 	STAT(mmio, "exits_mmio")					\
 	STAT(hlt, "exits_hlt")						\
+	STAT(pause, "exits_pause")					\
 	STAT(cr, "exits_cr")						\
 	STAT(dr, "exits_dr")						\
 	STAT(exceptions, "exits_exception")				\
