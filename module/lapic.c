@@ -352,6 +352,8 @@ void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta)
 {
 	if (l->timer_expiry && timer_counts(l))
 		timer_arm(l, l->timer_expiry, delta);
+	/* a deadline comes at another time of the host */
+	l->timer_armed = 0;
 }
 
 /* IA32_TSC_DEADLINE (SDM 3A 11.5.4.1): 0 after it passed and in other timer modes. */

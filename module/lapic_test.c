@@ -1142,6 +1142,7 @@ static void timer_survives_tsc_jumps(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lapic_timer_remaining(l, 7), LAPIC_NEVER);
 	deadline_write(l, 500, 100, &effect);
 	lapic_timer_shift(l, 300);
+	KUNIT_EXPECT_NE(test, l->timer_armed, l->timer_expiry);
 	KUNIT_EXPECT_EQ(test, lapic_timer_remaining(l, 400), 100);
 	KUNIT_EXPECT_EQ(test, deadline_read(l, 400), 500);
 }

@@ -23,7 +23,6 @@ static void shift_tsc(struct mvm_vcpu *vcpu, u64 delta, bool whole_vm)
 	else
 		vcpu->msr.tsc_adjust += delta;
 	lapic_timer_shift(&vcpu->lapic, delta);
-	mvm_vcpu_update_timer(vcpu);
 	/* Other vCPUs, when the whole VM's clock moved, see it at their next open. */
 	vcpu->tsc_offset = mvm_vcpu_tsc_offset(vcpu);
 	vmcs_write(TSC_OFFSET, vcpu->tsc_offset);
