@@ -688,7 +688,7 @@ static void highest_vector_first(struct kunit *test)
 static u8 eoi(struct mvm_lapic_state *l)
 {
 	l->eoi = 0;
-	if (lapic_mode(l) == LAPIC_X2APIC)
+	if (lapic_mode(l->base) == LAPIC_X2APIC)
 		lapic_msr_write(l, MSR(APIC_EOI), 0, TEST_NOW);
 	else
 		wr(l, APIC_EOI, 0);
