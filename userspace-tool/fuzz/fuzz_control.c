@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * control.c - libFuzzer: any bytes at the control socket.
+ * fuzz_control.c - libFuzzer: any bytes at the control socket.
  *
- * Build and run, in userspace-tool:
- *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE \
- *		-I../uapi -I. fuzz/control.c control/protocol.c -ljansson \
- *		-o build/fuzz-control
- *	build/fuzz-control -max_len=5000 -max_total_time=60 \
- *		build/fuzz-corpus fuzz/corpus/control
- *
- * (mkdir build/fuzz-corpus first: new inputs go there.)  Each line of the input
- * is parsed.  What is a request must say so in a form that can be checked from
- * outside; what is none must give an answer of one line that a client can read.
+ * Each line of the input is parsed.  What is a request must say so in a form that
+ * can be checked from outside; what is none must give an answer of one line that
+ * a client can read.
  */
 #include <stdlib.h>
 #include <string.h>
