@@ -5,7 +5,7 @@
 # belongs to this run (module, tool, selftests, added files, the command).
 
 # The kernel's modules that are in the lab VM; their dependencies come along.
-VM_MODULES=(kvm kvm-intel msr tun)
+VM_MODULES=(kvm kvm-intel msr tun zram)
 
 # pack FOLDER ARCHIVE
 pack() {

@@ -11,12 +11,24 @@ BOOT_SECONDS=1200
 entry selftests 'every selftest passes in the lab VM and its kernel stays sound'
 selftests() {
 	local programs
-	# What exits cost is measured in a boot of its own, below.
+	# Those that want another machine, kernel or time have entries below.
 	mapfile -t programs < <(make -s -C "$LAB_ROOT/selftests" --no-print-directory list |
-		sed 's,^build/,,' | grep -vx cpuid_cost)
+		sed 's,^build/,,' | grep -vxE 'cpuid_cost|failslab|fuzz|hostevents')
 	((${#programs[@]})) || return 1
 	RUN_OPTIONS=(--no-tool)
 	run_programs selftests /selftests/ "${programs[@]}"
+}
+
+entry fuzz '100,000 random ioctls get documented answers and leave nothing behind'
+fuzz() {
+	RUN_OPTIONS=(--no-tool)
+	PROGRAM_SECONDS=800 BOOT_SECONDS=2400 run_programs fuzz /selftests/ fuzz
+}
+
+entry storms-on-two-cpus 'guests lose no write while the host changes their memory, and survive what happens to a host of 2 CPUs'
+storms_on_two_cpus() {
+	RUN_OPTIONS=(--no-tool --cpus 2)
+	PROGRAM_SECONDS=400 run_programs two-cpus /selftests/ storms hostevents
 }
 
 entry exits-cost-what-the-budget-says 'exits that the module handles stay within selftests/budget (mitigations=off)'
