@@ -9,6 +9,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
+#include <asm/cpu_device_id.h>
 #include "ioctl.h"
 #include "mitigations.h"
 #include "vcpu.h"
@@ -138,6 +139,13 @@ static void __exit mvm_exit(void)
 	mvm_vms_exit();
 	mvm_windows_exit();
 }
+
+/* Where a module is installed, udev loads it on the CPUs that might do. */
+static const struct x86_cpu_id cpus_with_vmx[] = {
+	X86_MATCH_FEATURE(X86_FEATURE_VMX, NULL),
+	{}
+};
+MODULE_DEVICE_TABLE(x86cpu, cpus_with_vmx);
 
 module_init(mvm_init);
 module_exit(mvm_exit);

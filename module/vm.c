@@ -296,14 +296,14 @@ static void resume(void)
 		WRITE_ONCE(mvm_tsc_lost, mvm_tsc_lost + (tsc_at_suspend - now));
 }
 
-static struct syscore_ops suspend_ops = { .suspend = suspend, .resume = resume };
+MVM_DEFINE_SYSCORE(suspend_watch, suspend, resume);
 
 /**
  * mvm_vms_init() - watch for suspend
  */
 void mvm_vms_init(void)
 {
-	register_syscore_ops(&suspend_ops);
+	mvm_register_syscore(&suspend_watch);
 }
 
 /**
@@ -311,6 +311,6 @@ void mvm_vms_init(void)
  */
 void mvm_vms_exit(void)
 {
-	unregister_syscore_ops(&suspend_ops);
+	mvm_unregister_syscore(&suspend_watch);
 	ida_destroy(&vm_indexes);
 }

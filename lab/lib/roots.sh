@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Debian systems in folders, for what must not be tried on this machine:
+# installing packages, and other releases' kernels and compilers. A bare one is
+# made once, kept in the cache as an archive and unpacked anew for each test.
+
+# find_root SUITE PACKAGE...: sets ROOT_ARCHIVE to a system with these packages.
+find_root() {
+	local sum
+	sum=$(printf '%s\n' "$@" | sha256sum)
+	ROOT_ARCHIVE=$LAB_CACHE/roots/$1-${sum:0:12}.tar
+	[[ -e $ROOT_ARCHIVE ]] ||
+		with_lock "$LAB_CACHE/locks/roots" make_root "$@"
+}
+
+# The lists of a suite may be some days old where a mirror is; they are signed.
+make_root() {
+	local suite=$1 packages
+	shift
+	packages=$(IFS=,; echo "$*")
+	[[ ! -e $ROOT_ARCHIVE ]] || return 0
+	stage "build: a Debian $suite with $*"
+	mkdir -p "${ROOT_ARCHIVE%/*}"
+	logged mmdebstrap as_root mmdebstrap --mode=root --variant=minbase --components=main \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
+		--aptopt='APT::Install-Recommends "false"' \
+		--include="$packages" "$suite" "$ROOT_ARCHIVE.new.tar"
+	as_root chown "$(id -u):$(id -g)" "$ROOT_ARCHIVE.new.tar"
+	mv "$ROOT_ARCHIVE.new.tar" "$ROOT_ARCHIVE"
+}
+
+# open_root FOLDER SUITE PACKAGE...: unpacks it to FOLDER, and sets ROOT.
+open_root() {
+	ROOT=$1
+	shift
+	find_root "$@"
+	as_root mkdir -p "$ROOT"
+	as_root tar -C "$ROOT" --numeric-owner --exclude=./dev/'*' -xf "$ROOT_ARCHIVE"
+	# The names of hosts are this machine's.
+	as_root cp -L /etc/resolv.conf /etc/hosts "$ROOT/etc/"
+}
+
+# in_root COMMAND...: in ROOT, with a /proc, a /dev and processes of its own; all
+# that is mounted for it goes with its last process.
+in_root() {
+	# shellcheck disable=SC2016 # for the inner shell
+	as_root unshare --mount --pid --fork --kill-child sh -ec '
+		root=$1
+		shift
+		mount -t proc proc "$root/proc"
+		mount -t tmpfs tmpfs "$root/dev"
+		for name in null zero full random urandom tty; do
+			touch "$root/dev/$name"
+			mount --bind "/dev/$name" "$root/dev/$name"
+		done
+		ln -s /proc/self/fd "$root/dev/fd"
+		exec chroot "$root" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 \
+			PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"
+		' sh "$ROOT" "$@"
+}
+
+# close_root: removes what open_root unpacked.
+close_root() {
+	as_root rm -rf --one-file-system "$ROOT"
+}
