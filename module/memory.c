@@ -32,6 +32,7 @@
 #include <asm/processor.h>
 
 #include "caps.h"
+#include "debug.h"
 #include "memory.h"
 #include "vm.h"
 
@@ -61,6 +62,7 @@ static void zap_and_unlock(struct mvm_vm *vm, u64 gpa, u64 length) __releases(&v
 	zapped = ept_unmap(&memory->ept, gpa, length, &unlinked);
 	if (zapped) {
 		WRITE_ONCE(memory->generation, memory->generation + 1);
+		mvm_debug_zapped(vm);
 		atomic_inc(&memory->closing);
 	}
 	/* faults try again and again until @closing is 0: do not let them wait */

@@ -15,6 +15,7 @@
 #include <linux/types.h>
 #include <asm/asm.h>
 #include <asm/vmx.h>
+#include "debug.h"
 
 /*
  * Define name(parameters), which executes @insn.  It returns 0, or -EIO when the
@@ -82,5 +83,13 @@ static __always_inline unsigned long vmcs_read(unsigned long field)
 		     : [value] "=&r"(value) : [field] "r"(field) : "cc");
 	return value;
 }
+
+/* A debug build keeps books of these; a macro does not expand in itself. */
+#ifdef MVM_DEBUG
+#define vmx_invept(type, eptp)	(mvm_debug_invept(eptp), vmx_invept(type, eptp))
+#define vmx_invvpid(type, vpid)	(mvm_debug_invvpid(vpid), vmx_invvpid(type, vpid))
+#define vmx_vmptrld(vmcs)	(mvm_debug_vmptrld(vmcs), vmx_vmptrld(vmcs))
+#define vmx_vmclear(vmcs)	(mvm_debug_vmclear(vmcs), vmx_vmclear(vmcs))
+#endif
 
 #endif /* MVM_VMX_OPS_H */

@@ -268,6 +268,7 @@ static void window_close(struct mvm_window *window)
 		invalidate_tss_limit();
 		mvm_mitigate_after_guest(window->their_vmcs != VMCS_NONE);
 	}
+	mvm_debug_closed(window->vcpu);
 }
 
 /*
@@ -319,6 +320,7 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	store_idt(&window->idt);
 	asm volatile("sldt %0" : "=m"(window->ldt));
 
+	mvm_debug_opened(vcpu);
 	refresh_host_fields(vcpu, window);
 	load_guest_debug(vcpu, window);
 	load_guest_msrs(vcpu, window);
@@ -337,6 +339,7 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		vcpu->stats.invepts++;
 	}
 	vcpu->last_cpu = smp_processor_id();
+	mvm_debug_loaded(vcpu);
 	mvm_mitigate_before_guest(this_cpu_xchg(last_vcpu, serial) != serial);
 }
 
@@ -350,6 +353,7 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 	int failed;
 
 	trace_mvm_entry(vcpu);
+	mvm_debug_entering(vcpu);
 	vcpu->stats.entries++;
 	asm volatile("call mvm_vmx_enter"
 		     : "=a"(failed), "+D"(vcpu), ASM_CALL_CONSTRAINT
@@ -358,6 +362,7 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 	if (unlikely(failed))
 		return mvm_exit_fail_entry(vcpu, failed);
 	vcpu->launched = true;
+	mvm_debug_exited(vcpu);
 	return mvm_handle_exit(vcpu);
 }
 

@@ -1583,6 +1583,8 @@ static void test_cache(void)
 	CHECK_EQ(canary, 0x1122334455667788);
 }
 
+static volatile u64 tsc_of_guest;
+
 static void guest_tsc(u64 has_rdtscp)
 {
 	u64 last = grdtsc(), now;
@@ -1596,7 +1598,9 @@ static void guest_tsc(u64 has_rdtscp)
 	/* the MSR is the same clock */
 	now = grdmsr(MSR_TSC);
 	GUEST_ASSERT(now > last && now - last < 1UL << 32);
-	GUEST_ASSERT(grdtsc() > now);
+	tsc_of_guest = grdtsc();
+	GUEST_ASSERT(tsc_of_guest > now);
+	GUEST_SYNC(2);
 	if (!has_rdtscp)
 		return;
 	gwrmsr(MSR_TSC_AUX, 0x89abcdef);
@@ -1617,12 +1621,18 @@ static void test_tsc(void)
 	struct vcpu vcpu;
 	struct vm vm;
 	bool has;
+	u64 tsc;
 
 	guest_create(&vm, &vcpu, 0, guest_tsc, 0);
 	cpuid_table(&vcpu, MVM_GET_CPUID, &a);
 	e = cpuid_find(&a, 0x80000001, 0);
 	has = e && e->edx & 1 << 27;
 	vcpu.run->gpr[MVM_RDI] = has;
+	/* what the CPU gives the guest lies between two times that the module says */
+	tsc = vcpu_get_msr(&vcpu, MSR_TSC);
+	guest_sync(&vcpu, 2);
+	CHECK(*GUEST_VAR(&vm, tsc_of_guest) > tsc);
+	CHECK(*GUEST_VAR(&vm, tsc_of_guest) < vcpu_get_msr(&vcpu, MSR_TSC));
 	if (has)
 		guest_sync(&vcpu, 1);
 	guest_done(&vcpu);
