@@ -11,16 +11,11 @@
 #include "vm.h"
 #include "vmx_ops.h"
 
-/* What translations depend on: CR0.PG, CR4 (SDM 3A 4.10.4.1), EFER.NX. */
-struct paging {
-	u64 cr0, cr4, efer;
-};
-
 /* Of each vCPU, by VPID; its runner's alone. */
 static struct vcpu_book {
 	u64 vm;				/* serial, 0: unused */
 	int cpu;			/* where it entered last */
-	struct paging paging;		/* at the last exit */
+	u64 paging;			/* at the last exit */
 	bool entered, invvpid;		/* INVVPID since then */
 } vcpu_books[1 + MVM_MAX_VMS * MVM_MAX_VCPUS];
 
@@ -40,11 +35,6 @@ struct cpu_book {
 };
 
 static DEFINE_PER_CPU(struct cpu_book, cpu_books);
-
-static void blame(const char *fault)
-{
-	this_cpu_write(cpu_books.fault, fault);
-}
 
 /* Spins with IRQs off: zaps wait for windows only after they have unlocked. */
 static unsigned long count_zaps(struct mvm_vm *vm)
@@ -96,7 +86,7 @@ void mvm_debug_zapped(struct mvm_vm *vm)
 
 /**
  * mvm_debug_opened() - a window is open, nothing is flushed yet
- * @vcpu: vCPU; its mode is MVM_IN_WINDOW
+ * @vcpu: vCPU; in_window is set
  */
 void mvm_debug_opened(struct mvm_vcpu *vcpu)
 {
@@ -120,22 +110,20 @@ void mvm_debug_loaded(struct mvm_vcpu *vcpu)
 	if (book->vm != vm->serial)
 		*book = (struct vcpu_book){ .vm = vm->serial, .cpu = -1 };
 	if (!cpu->flushes && book->cpu != smp_processor_id())
-		blame("a vCPU has changed its CPU, and there was no INVEPT");
+		this_cpu_write(cpu_books.fault, "a vCPU has changed its CPU, and there was no INVEPT");
 	else if (cpu->flushed[vm->index].vm != vm->serial ||
 		 cpu->flushed[vm->index].zaps < cpu->needed)
-		blame("guest memory was unmapped, and there was no INVEPT");
+		this_cpu_write(cpu_books.fault, "guest memory was unmapped, and there was no INVEPT");
 	book->cpu = smp_processor_id();
 }
 
-static struct paging read_paging(void)
+/* What translations depend on: CR0.PG, CR4 (SDM 3A 4.10.4.1), EFER.NX: no bit twice. */
+static u64 read_paging(void)
 {
 	const u64 cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP | X86_CR4_PCIDE;
 
-	return (struct paging){
-		.cr0 = vmcs_read(GUEST_CR0) & X86_CR0_PG,
-		.cr4 = vmcs_read(GUEST_CR4) & cr4,
-		.efer = vmcs_read(GUEST_IA32_EFER) & EFER_NX,
-	};
+	return (vmcs_read(GUEST_CR0) & X86_CR0_PG) | (vmcs_read(GUEST_CR4) & cr4) |
+	       (vmcs_read(GUEST_IA32_EFER) & EFER_NX);
 }
 
 /**
@@ -145,11 +133,10 @@ static struct paging read_paging(void)
 void mvm_debug_entering(struct mvm_vcpu *vcpu)
 {
 	struct vcpu_book *book = &vcpu_books[vcpu->vpid];
-	struct paging paging = read_paging();
 
 	if (book->entered && !book->invvpid && mvm_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID &&
-	    memcmp(&paging, &book->paging, sizeof(paging)))
-		blame("paging has changed, and there was no INVVPID");
+	    book->paging != read_paging())
+		this_cpu_write(cpu_books.fault, "paging has changed, and there was no INVVPID");
 }
 
 /**

@@ -26,13 +26,9 @@ void mvm_debug_loaded(struct mvm_vcpu *vcpu);
 void mvm_debug_entering(struct mvm_vcpu *vcpu);
 void mvm_debug_exited(struct mvm_vcpu *vcpu);
 void mvm_debug_closed(struct mvm_vcpu *vcpu);
+#define mvm_debug(what, object)	mvm_debug_##what(object)
 #else
-static inline void mvm_debug_zapped(struct mvm_vm *vm) {}
-static inline void mvm_debug_opened(struct mvm_vcpu *vcpu) {}
-static inline void mvm_debug_loaded(struct mvm_vcpu *vcpu) {}
-static inline void mvm_debug_entering(struct mvm_vcpu *vcpu) {}
-static inline void mvm_debug_exited(struct mvm_vcpu *vcpu) {}
-static inline void mvm_debug_closed(struct mvm_vcpu *vcpu) {}
+#define mvm_debug(what, object)	do { } while (0)
 #endif
 
 #endif /* MVM_DEBUG_H */

@@ -134,7 +134,7 @@ void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg)
 		vcpu->run->memory = *(struct mvm_exit_memory *)arg;
 		mvm_exit_user(vcpu, MVM_EXIT_MEMORY_FAULT, 0);
 	} else {
-		vcpu->stats.mmio++;
+		vcpu->stats.exits_mmio++;
 		vcpu->run->mmio = vcpu->fault;
 		mvm_exit_user(vcpu, MVM_EXIT_MMIO, WITH_SREGS);
 	}
@@ -142,7 +142,7 @@ void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg)
 
 static enum exit_result exit_unhandled(struct mvm_vcpu *vcpu)
 {
-	vcpu->stats.other_exits++;
+	vcpu->stats.exits_other++;
 	return mvm_exit_user(vcpu, MVM_EXIT_UNHANDLED, WITH_INSN);
 }
 
@@ -543,36 +543,36 @@ struct exit_op {
 #define DETAILED .detailed = true
 
 static const struct exit_op exit_ops[] = {
-	OP(EXCEPTION_NMI, exceptions, exit_exception, DETAILED),
-	OP(EXTERNAL_INTERRUPT, host_interrupts, exit_close),
-	OP(TRIPLE_FAULT, other_exits, exit_triple_fault),
-	OP(INIT_SIGNAL, host_interrupts, exit_close),
-	OP(INTERRUPT_WINDOW, interrupt_windows, exit_window),
-	OP(NMI_WINDOW, interrupt_windows, exit_window),
-	OP(TASK_SWITCH, other_exits, exit_task_switch, DETAILED),
-	OP(CPUID, cpuid, exit_cpuid),
-	OP(HLT, hlt, exit_hlt),
+	OP(EXCEPTION_NMI, exits_exception, exit_exception, DETAILED),
+	OP(EXTERNAL_INTERRUPT, exits_host_interrupt, exit_close),
+	OP(TRIPLE_FAULT, exits_other, exit_triple_fault),
+	OP(INIT_SIGNAL, exits_host_interrupt, exit_close),
+	OP(INTERRUPT_WINDOW, exits_interrupt_window, exit_window),
+	OP(NMI_WINDOW, exits_interrupt_window, exit_window),
+	OP(TASK_SWITCH, exits_other, exit_task_switch, DETAILED),
+	OP(CPUID, exits_cpuid, exit_cpuid),
+	OP(HLT, exits_hlt, exit_hlt),
 	/* No device's DMA bypasses the caches for a guest: nothing to write back. */
-	OP(INVD, other_exits, skip),
-	OP(WBINVD, other_exits, skip),
-	OP(RDPMC, other_exits, exit_refuse),
-	OP(VMCALL, other_exits, exit_vmcall),
+	OP(INVD, exits_other, skip),
+	OP(WBINVD, exits_other, skip),
+	OP(RDPMC, exits_other, exit_refuse),
+	OP(VMCALL, exits_other, exit_vmcall),
 	/* VMLAUNCH, VMPTRLD, VMPTRST, VMREAD, VMRESUME, VMWRITE, VMXOFF between them */
-	OP(VMCLEAR ... EXIT_REASON_VMON, other_exits, exit_refuse),
-	OP(INVEPT, other_exits, exit_refuse),
-	OP(INVVPID, other_exits, exit_refuse),
-	OP(MWAIT_INSTRUCTION, other_exits, exit_refuse),
-	OP(MONITOR_INSTRUCTION, other_exits, exit_refuse),
-	OP(CR_ACCESS, cr, exit_cr_access, DETAILED),
-	OP(DR_ACCESS, dr, exit_dr_access, DETAILED),
-	OP(IO_INSTRUCTION, io, exit_io, DETAILED),
-	OP(MSR_READ, msr_reads, exit_rdmsr),
-	OP(MSR_WRITE, msr_writes, exit_wrmsr),
+	OP(VMCLEAR ... EXIT_REASON_VMON, exits_other, exit_refuse),
+	OP(INVEPT, exits_other, exit_refuse),
+	OP(INVVPID, exits_other, exit_refuse),
+	OP(MWAIT_INSTRUCTION, exits_other, exit_refuse),
+	OP(MONITOR_INSTRUCTION, exits_other, exit_refuse),
+	OP(CR_ACCESS, exits_cr, exit_cr_access, DETAILED),
+	OP(DR_ACCESS, exits_dr, exit_dr_access, DETAILED),
+	OP(IO_INSTRUCTION, exits_io, exit_io, DETAILED),
+	OP(MSR_READ, exits_rdmsr, exit_rdmsr),
+	OP(MSR_WRITE, exits_wrmsr, exit_wrmsr),
 	OP(EPT_VIOLATION, ept_faults, exit_ept_violation, DETAILED),
-	OP(EPT_MISCONFIG, other_exits, NULL, DETAILED),
-	OP(PREEMPTION_TIMER, preemption_timer, exit_close),
-	OP(XSETBV, other_exits, exit_xsetbv),
-	OP(PAUSE_INSTRUCTION, pause, exit_pause),
+	OP(EPT_MISCONFIG, exits_other, NULL, DETAILED),
+	OP(PREEMPTION_TIMER, exits_preemption_timer, exit_close),
+	OP(XSETBV, exits_other, exit_xsetbv),
+	OP(PAUSE_INSTRUCTION, exits_pause, exit_pause),
 };
 
 /**

@@ -209,7 +209,7 @@ void mvm_requeue_event(struct mvm_vcpu *vcpu)
 
 	if (likely(!(info & INTR_INFO_VALID_MASK)))
 		return;
-	vcpu->stats.reinjected++;
+	vcpu->stats.reinjected_events++;
 	vcpu->event = (struct mvm_event){
 		.info = info & ~INTR_INFO_RESVD_BITS_MASK,
 		.error_code = info & INTR_INFO_DELIVER_CODE_MASK ?

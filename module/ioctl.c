@@ -7,7 +7,6 @@
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/uaccess.h>
-#include "ioctl.h"
 #include "vcpu.h"
 
 static_assert(sizeof(struct mvm_sregs) <= MVM_IOCTL_MAX_SIZE);

@@ -10,7 +10,6 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <asm/cpu_device_id.h>
-#include "ioctl.h"
 #include "mitigations.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -35,11 +34,11 @@ static long get_info(void *object, void *args)
 		.max_gpa = mvm_memory_max_gpa(),
 		.tsc_khz = mvm_caps.tsc_khz,
 		.apic_timer_khz = mvm_caps_timer_hz(&mvm_caps) / 1000,
-		.capabilities = (mvm_caps.ept_2m ? MVM_CAP_EPT_2M : 0) |
-				(vmx_in_use ? MVM_CAP_BORROW : 0) |
-				(mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER ?
-				 MVM_CAP_PREEMPTION_TIMER : 0) |
-				MVM_CAP_TSC_DEADLINE,
+		.capabilities =
+			(mvm_caps.ept_2m ? MVM_CAP_EPT_2M : 0) | (vmx_in_use ? MVM_CAP_BORROW : 0) |
+			(mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER ? MVM_CAP_PREEMPTION_TIMER
+								       : 0) |
+			MVM_CAP_TSC_DEADLINE,
 	};
 	return 0;
 }
@@ -141,10 +140,7 @@ static void __exit mvm_exit(void)
 }
 
 /* Where a module is installed, udev loads it on the CPUs that might do. */
-static const struct x86_cpu_id cpus_with_vmx[] = {
-	X86_MATCH_FEATURE(X86_FEATURE_VMX, NULL),
-	{}
-};
+static const struct x86_cpu_id cpus_with_vmx[] = { X86_MATCH_FEATURE(X86_FEATURE_VMX, NULL), {} };
 MODULE_DEVICE_TABLE(x86cpu, cpus_with_vmx);
 
 module_init(mvm_init);

@@ -62,7 +62,7 @@ static void zap_and_unlock(struct mvm_vm *vm, u64 gpa, u64 length) __releases(&v
 	zapped = ept_unmap(&memory->ept, gpa, length, &unlinked);
 	if (zapped) {
 		WRITE_ONCE(memory->generation, memory->generation + 1);
-		mvm_debug_zapped(vm);
+		mvm_debug(zapped, vm);
 		atomic_inc(&memory->closing);
 	}
 	/* faults try again and again until @closing is 0: do not let them wait */
@@ -288,7 +288,9 @@ static bool fault_is_large(const struct fault *fault, struct page **pages)
 	for (i = 0; i < got; i++)
 		if (page_to_pfn(pages[i]) != first + i)
 			break;
-	release_pages(pages, got);
+	/* not release_pages(): it keeps the references of the huge zero page */
+	while (got > 0)
+		put_page(pages[--got]);
 	return i == EPT_ENTRIES;
 }
 
@@ -329,11 +331,13 @@ static int fault_map(struct mvm_vm *vm, struct mvm_fault_cache *cache, const str
 		}
 		error = ept_map(&memory->ept, fault->gpa, page_to_phys(fault->page), fault->level,
 				fault->access, &cache->tables);
-		if (error == -EEXIST) {
+		if (error == -EEXIST && fault->level == EPT_LEVEL_4K) {
 			/* as when a fetch finds a 2 MiB page that does not execute */
 			zap_and_unlock(vm, ALIGN_DOWN(fault->gpa, SZ_2M), SZ_2M);
 			return -EAGAIN;
 		}
+		if (error == -EEXIST)	/* 4 KiB pages came first: the next try finds them */
+			error = -EAGAIN;
 		if (!error && fault->access & EPT_WRITE && !PageReserved(fault->page))
 			SetPageDirty(fault->page);
 	}
@@ -499,22 +503,24 @@ static int slot_remove(struct mvm_vm *vm, struct mvm_mem_slot *slot)
 
 /**
  * mvm_memory_set_slot - add or remove a slot (MVM_SET_SLOT)
- * @vm:		the VM; its owner calls
- * @args:	see struct mvm_slot; a kernel copy, its size is checked already
+ * @object:	the VM; its owner calls
+ * @data:	struct mvm_slot; a kernel copy, its size is checked already
  *
  * For a removal (length 0) the addresses are not looked at.
  *
  * Context: may sleep, takes slots_lock.
  * Return: 0, or what struct mvm_slot documents.
  */
-int mvm_memory_set_slot(struct mvm_vm *vm, const struct mvm_slot *args)
+long mvm_memory_set_slot(void *object, void *data)
 {
+	const struct mvm_slot *args = data;
+	struct mvm_vm *vm = object;
 	struct mvm_memory *memory = &vm->memory;
 	u64 max_gpa = mvm_memory_max_gpa();
 	struct mvm_mem_slot *slot;
 	int error;
 
-	if ((args->flags & ~MVM_SLOT_READONLY) || args->reserved || args->slot >= MVM_MAX_SLOTS)
+	if (args->reserved || args->slot >= MVM_MAX_SLOTS)
 		return -EINVAL;
 	if (args->length) {
 		if (!PAGE_ALIGNED(args->gpa | args->length | args->user_addr) ||

@@ -64,7 +64,7 @@ struct mvm_fault_cache {
 u64 mvm_memory_max_gpa(void);
 int mvm_memory_init(struct mvm_vm *vm);
 void mvm_memory_destroy(struct mvm_vm *vm);
-int mvm_memory_set_slot(struct mvm_vm *vm, const struct mvm_slot *args);
+long mvm_memory_set_slot(void *vm, void *args);
 int mvm_memory_read(struct mvm_vm *vm, u64 gpa, void *buffer, size_t size);
 int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access,
 		     u64 *hva);

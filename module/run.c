@@ -28,7 +28,7 @@ void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request)
 {
 	set_bit(request, &vcpu->requests);
 	smp_mb__after_atomic();
-	if (READ_ONCE(vcpu->mode) == MVM_IN_WINDOW)
+	if (READ_ONCE(vcpu->in_window))
 		kick_process(vcpu->thread);
 	else
 		wake_up_process(vcpu->thread);
@@ -44,8 +44,7 @@ void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request)
  */
 void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector, bool level)
 {
-	if (level)
-		set_bit(vector, vcpu->pending_level);
+	assign_bit(vector, vcpu->pending_level, level);
 	set_bit(vector, vcpu->pending_irr);
 	mvm_vcpu_request(vcpu, MVM_REQ_IRR);
 }
@@ -141,11 +140,8 @@ void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu)
 /* ---- the answer of user space ---- */
 
 /* Exits that an instruction caused: COMPLETE goes on at next_rip. */
-static bool by_instruction(u32 exit)
-{
-	return exit == MVM_EXIT_IO || exit == MVM_EXIT_MMIO || exit == MVM_EXIT_MSR ||
-	       exit == MVM_EXIT_HLT || exit == MVM_EXIT_VMCALL || exit == MVM_EXIT_TASK_SWITCH;
-}
+#define BY_INSTRUCTION	(BIT(MVM_EXIT_IO) | BIT(MVM_EXIT_MMIO) | BIT(MVM_EXIT_MSR) |	\
+			 BIT(MVM_EXIT_HLT) | BIT(MVM_EXIT_VMCALL) | BIT(MVM_EXIT_TASK_SWITCH))
 
 static int complete_exit(struct mvm_vcpu *vcpu)
 {
@@ -203,7 +199,7 @@ static int take_answer(struct mvm_vcpu *vcpu)
 		ret = complete_exit(vcpu);
 		if (ret)
 			return ret;
-		if (by_instruction(vcpu->answering)) {
+		if (BY_INSTRUCTION & BIT(vcpu->answering)) {
 			answer->rip = READ_ONCE(run->next_rip);
 			answer->completed = true;
 			/* It ends with the instruction (SDM 3B 18.3.1.1). */
@@ -295,11 +291,8 @@ void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
 		mvm_vcpu_update_timer(vcpu);
 	if (test_and_clear_bit(MVM_REQ_IRR, &vcpu->requests)) {
 		for_each_set_bit(vector, vcpu->pending_irr, 256) {
-			bool level;
-
 			clear_bit(vector, vcpu->pending_irr);
-			level = test_and_clear_bit(vector, vcpu->pending_level);
-			lapic_accept(&vcpu->lapic, vector, level);
+			lapic_accept(&vcpu->lapic, vector, test_bit(vector, vcpu->pending_level));
 		}
 	}
 	if (test_and_clear_bit(MVM_REQ_NMI_PIN, &vcpu->requests))
@@ -387,7 +380,7 @@ static void run(struct mvm_vcpu *vcpu)
 		/* Interrupts came in with IRQs on; now others may run. */
 		cond_resched_tasks_rcu_qs();
 	}
-	vcpu->stats.user_exits++;
+	vcpu->stats.exits_to_user++;
 }
 
 /**

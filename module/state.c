@@ -63,7 +63,7 @@ void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, void *sregs)
 	}
 	out->cr0 = mvm_guest_cr0();
 	/* In a running window the guest's CR2 is in the CPU. */
-	out->cr2 = READ_ONCE(vcpu->mode) == MVM_IN_WINDOW ? native_read_cr2() : vcpu->cr2;
+	out->cr2 = READ_ONCE(vcpu->in_window) ? native_read_cr2() : vcpu->cr2;
 	out->cr3 = vmcs_read(GUEST_CR3);
 	out->cr4 = mvm_guest_cr4();
 	out->cr8 = lapic_cr8(&vcpu->lapic);

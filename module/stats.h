@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * stats.h - the counters of a vCPU, once: field and the name that user space
+ * stats.h - the counters of a vCPU, once: the field is the name that user space
  * sees.  Written by the vCPU's runner only; read at any time.
  */
 #ifndef MVM_STATS_H
@@ -9,33 +9,16 @@
 #include <linux/types.h>
 
 #define MVM_STATS(STAT)							\
-	STAT(entries, "entries")					\
-	STAT(windows, "windows")					\
-	STAT(borrowed_windows, "windows_borrowed")			\
-	STAT(user_exits, "exits_to_user")				\
-	STAT(host_interrupts, "exits_host_interrupt")			\
-	STAT(cpuid, "exits_cpuid")					\
-	STAT(msr_reads, "exits_rdmsr")					\
-	STAT(msr_writes, "exits_wrmsr")					\
-	STAT(io, "exits_io")						\
-	STAT(mmio, "exits_mmio")					\
-	STAT(hlt, "exits_hlt")						\
-	STAT(pause, "exits_pause")					\
-	STAT(cr, "exits_cr")						\
-	STAT(dr, "exits_dr")						\
-	STAT(exceptions, "exits_exception")				\
-	STAT(interrupt_windows, "exits_interrupt_window")		\
-	STAT(ept_faults, "ept_faults")					\
-	STAT(preemption_timer, "exits_preemption_timer")		\
-	STAT(other_exits, "exits_other")				\
-	STAT(injected_interrupts, "injected_interrupts")		\
-	STAT(injected_exceptions, "injected_exceptions")		\
-	STAT(injected_nmis, "injected_nmis")				\
-	STAT(reinjected, "reinjected_events")				\
-	STAT(halts, "halts")						\
-	STAT(invepts, "invepts")
+	STAT(entries) STAT(windows) STAT(windows_borrowed) STAT(exits_to_user)	\
+	STAT(exits_host_interrupt) STAT(exits_cpuid) STAT(exits_rdmsr)		\
+	STAT(exits_wrmsr) STAT(exits_io) STAT(exits_mmio) STAT(exits_hlt)	\
+	STAT(exits_pause) STAT(exits_cr) STAT(exits_dr) STAT(exits_exception)	\
+	STAT(exits_interrupt_window) STAT(ept_faults)				\
+	STAT(exits_preemption_timer) STAT(exits_other)				\
+	STAT(injected_interrupts) STAT(injected_exceptions) STAT(injected_nmis)	\
+	STAT(reinjected_events) STAT(halts) STAT(invepts)
 
-#define MVM_STAT_FIELD(field, name) u64 field;
+#define MVM_STAT_FIELD(name) u64 name;
 struct mvm_vcpu_stats {
 	MVM_STATS(MVM_STAT_FIELD)
 };

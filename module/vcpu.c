@@ -16,7 +16,6 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 #include "inject.h"
-#include "ioctl.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -51,7 +50,7 @@ static long vcpu_set_line(void *object, void *args)
 	return 0;
 }
 
-#define STAT_NAME(field, name) name,
+#define STAT_NAME(name) #name,
 static const char *const stat_names[] = { MVM_STATS(STAT_NAME) };
 static_assert(sizeof(struct mvm_vcpu_stats) == ARRAY_SIZE(stat_names) * sizeof(u64));
 
@@ -124,21 +123,18 @@ long mvm_vcpu_when_stopped(struct mvm_vcpu *vcpu,
 /* Start, or join the run that an interrupted wait has left. */
 static int start_or_join(struct mvm_vcpu *vcpu)
 {
-	struct mvm_vm *vm = vcpu->vm;
-	int ret = 0;
+	bool join = vcpu->join;
+	int ret;
 
-	if (vcpu->waiting)
+	if (vcpu->waiting || (!join && READ_ONCE(vcpu->state) == VCPU_RUNNING))
 		return -EBUSY;
-	if (vcpu->join) {
-		vcpu->join = false;
+	vcpu->join = false;
+	if (join)
 		return 0;
-	}
-	if (READ_ONCE(vcpu->state) == VCPU_RUNNING)
-		return -EBUSY;
-	mutex_lock(&vm->lock);
+	mutex_lock(&vcpu->vm->lock);
 	ret = mvm_run_start(vcpu);
-	vm->has_run |= !ret;
-	mutex_unlock(&vm->lock);
+	vcpu->vm->has_run |= !ret;
+	mutex_unlock(&vcpu->vm->lock);
 	return ret;
 }
 

@@ -34,12 +34,6 @@ enum mvm_vcpu_state {
 	VCPU_EXITED,		/* ioctls; an exit waits to be collected */
 };
 
-/* vcpu->mode: the kick protocol (window.c) */
-enum mvm_vcpu_mode {
-	MVM_OUTSIDE,
-	MVM_IN_WINDOW,
-};
-
 /* What the run loop does after an exit, or another step in the window. */
 enum exit_result {
 	EXIT_RESUME,	/* enter again, nothing to inject has changed */
@@ -95,10 +89,10 @@ struct mvm_vcpu {
 
 	unsigned long requests;			/* [a] enum mvm_request */
 	unsigned long pending_irr[256 / BITS_PER_LONG];	/* [a] */
-	unsigned long pending_level[256 / BITS_PER_LONG]; /* [a] those of them by level */
+	unsigned long pending_level[256 / BITS_PER_LONG]; /* [a] which of them are by level */
 	bool intr_line;				/* [a] INTR pin */
 	bool nmi_line;				/* [a] last level of the NMI pin */
-	int mode;				/* [a] enum mvm_vcpu_mode */
+	bool in_window;				/* [a] the kick protocol: window.c */
 
 	/* the hardware's view: window.c, vmcs.c */
 	void *vmcs;				/* [I] VMCS region, of MVM_VMCS_BYTES */
@@ -228,5 +222,40 @@ void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, void *sregs);
 int mvm_state_set_apic_base(struct mvm_vcpu *vcpu, u64 base, bool host);
 /* In a window: CPUID follows CR4.OSXSAVE, XCR0 and IA32_APIC_BASE. */
 void mvm_state_refresh_cpuid(struct mvm_vcpu *vcpu);
+
+/*
+ * ioctl.c: ioctls are rows of a table: command, struct, handler.  One generic
+ * function copies the argument in and out for all three kinds of descriptor.
+ */
+
+/* The largest argument: struct mvm_sregs. */
+#define MVM_IOCTL_MAX_SIZE	512
+
+/**
+ * struct mvm_ioctl_op - a row
+ * @command:	MVM_*
+ * @size:	sizeof() the struct, which is also its first published version
+ * @flags:	bits of its flags that have a meaning; the others must be 0
+ * @out:	the struct is copied back, also after an error
+ * @handler:	@object is the descriptor's object, @args the kernel's copy, of
+ *		which size and flags are checked and nothing else.  Returns what
+ *		the ioctl returns.
+ * @stopped:	instead of @handler, on a vCPU: needs the vCPU stopped, and is
+ *		called under vcpu->lock
+ */
+struct mvm_ioctl_op {
+	unsigned int command;
+	unsigned int size;
+	u32 flags;
+	bool out;
+	long (*handler)(void *object, void *args);
+	int (*stopped)(struct mvm_vcpu *vcpu, void *args);
+};
+
+#define MVM_IOCTL(command_, type, ...)	\
+	{ .command = command_, .size = sizeof(type), __VA_ARGS__ }
+
+long mvm_ioctl(const struct mvm_ioctl_op *ops, unsigned int count, void *object,
+	       const struct mm_struct *owner, unsigned int command, unsigned long arg);
 
 #endif /* MVM_VCPU_H */

@@ -16,7 +16,6 @@
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <asm/tsc.h>
-#include "ioctl.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -70,7 +69,7 @@ void mvm_vm_close_windows(struct mvm_vm *vm)
 	smp_mb();
 	preempt_disable();
 	mvm_for_each_vcpu(vm, i, vcpu) {
-		if (smp_load_acquire(&vcpu->mode) != MVM_IN_WINDOW)
+		if (!smp_load_acquire(&vcpu->in_window))
 			continue;
 		/* Our own CPU has none: IRQs are on here. */
 		smp_call_function_many(cpumask_of(READ_ONCE(vcpu->window_cpu)), nothing, NULL,
@@ -108,16 +107,10 @@ void mvm_vm_owner_gone(struct mvm_vm *vm)
 static bool names(const struct lapic_message *message, const struct mvm_vcpu *vcpu,
 		  const struct mvm_vcpu *source)
 {
-	switch (message->shorthand) {
-	case LAPIC_TO_SELF:
-		return vcpu == source;
-	case LAPIC_TO_OTHERS:
-		return vcpu != source;
-	case LAPIC_TO_ALL:
-		return true;
-	default:
+	if (message->shorthand == LAPIC_TO_DEST)
 		return lapic_matches(&vcpu->lapic, message->dest, message->logical);
-	}
+	return message->shorthand == LAPIC_TO_ALL ||
+	       (message->shorthand == LAPIC_TO_SELF) == (vcpu == source);
 }
 
 /**
@@ -158,11 +151,6 @@ int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source, const struct lapi
 	return found ? 0 : -ENOENT;
 }
 
-static long vm_set_slot(void *object, void *args)
-{
-	return mvm_memory_set_slot(object, args);
-}
-
 static long vm_set_msr_policy(void *object, void *args)
 {
 	const struct mvm_msr_policy *policy = args;
@@ -185,14 +173,13 @@ static long vm_signal_msi(void *object, void *args)
 	const struct mvm_msi *msi = args;
 	struct lapic_message message;
 
-	if (msi->reserved || lapic_decode_msi(msi->address, msi->data, &message) ||
-	    (message.mode != LAPIC_NMI && message.vector < 16))
+	if (msi->reserved || lapic_decode_msi(msi->address, msi->data, &message))
 		return -EINVAL;
 	return mvm_vm_deliver(object, NULL, &message);
 }
 
 static const struct mvm_ioctl_op vm_ioctls[] = {
-	MVM_IOCTL(MVM_SET_SLOT, struct mvm_slot, .handler = vm_set_slot,
+	MVM_IOCTL(MVM_SET_SLOT, struct mvm_slot, .handler = mvm_memory_set_slot,
 		  .flags = MVM_SLOT_READONLY),
 	MVM_IOCTL(MVM_CREATE_VCPU, struct mvm_create_vcpu, .handler = mvm_vcpu_create),
 	MVM_IOCTL(MVM_SET_MSR_POLICY, struct mvm_msr_policy, .handler = vm_set_msr_policy),

@@ -268,7 +268,7 @@ static void window_close(struct mvm_window *window)
 		invalidate_tss_limit();
 		mvm_mitigate_after_guest(window->their_vmcs != VMCS_NONE);
 	}
-	mvm_debug_closed(window->vcpu);
+	mvm_debug(closed, window->vcpu);
 }
 
 /*
@@ -304,7 +304,7 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
 }
 
 /*
- * Load everything that is the guest's.  vcpu->mode is MVM_IN_WINDOW already, so
+ * Load everything that is the guest's.  vcpu->in_window is set already, so
  * an invalidation of guest memory either is seen here or waits for us.
  */
 static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
@@ -320,7 +320,7 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	store_idt(&window->idt);
 	asm volatile("sldt %0" : "=m"(window->ldt));
 
-	mvm_debug_opened(vcpu);
+	mvm_debug(opened, vcpu);
 	refresh_host_fields(vcpu, window);
 	load_guest_debug(vcpu, window);
 	load_guest_msrs(vcpu, window);
@@ -339,7 +339,7 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		vcpu->stats.invepts++;
 	}
 	vcpu->last_cpu = smp_processor_id();
-	mvm_debug_loaded(vcpu);
+	mvm_debug(loaded, vcpu);
 	mvm_mitigate_before_guest(this_cpu_xchg(last_vcpu, serial) != serial);
 }
 
@@ -353,7 +353,7 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 	int failed;
 
 	trace_mvm_entry(vcpu);
-	mvm_debug_entering(vcpu);
+	mvm_debug(entering, vcpu);
 	vcpu->stats.entries++;
 	asm volatile("call mvm_vmx_enter"
 		     : "=a"(failed), "+D"(vcpu), ASM_CALL_CONSTRAINT
@@ -362,7 +362,7 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 	if (unlikely(failed))
 		return mvm_exit_fail_entry(vcpu, failed);
 	vcpu->launched = true;
-	mvm_debug_exited(vcpu);
+	mvm_debug(exited, vcpu);
 	return mvm_handle_exit(vcpu);
 }
 
@@ -385,13 +385,13 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	local_irq_disable();
 
 	/*
-	 * The kick protocol.  Others set a request, then look at the mode; we set
-	 * the mode, then look at the requests.  One of us sees the other.  After
+	 * The kick protocol.  Others set a request, then look at in_window; we set
+	 * in_window, then look at the requests.  One of us sees the other.  After
 	 * this test a request brings an IPI, which stays pending while IRQs are
 	 * off and forces an exit at entry.
 	 */
 	vcpu->window_cpu = smp_processor_id();
-	smp_store_release(&vcpu->mode, MVM_IN_WINDOW);
+	smp_store_release(&vcpu->in_window, true);
 	smp_mb();
 	if (READ_ONCE(vcpu->requests) || need_resched())
 		goto out;
@@ -402,7 +402,7 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	}
 	window_load_guest(vcpu, &window);
 	vcpu->stats.windows++;
-	vcpu->stats.borrowed_windows += window.borrowed;
+	vcpu->stats.windows_borrowed += window.borrowed;
 
 	result = mvm_begin_run(vcpu);
 	if (result == EXIT_INJECT)
@@ -419,7 +419,7 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	window_close(&window);
 	mvm_after_window(vcpu, result);
 out:
-	smp_store_release(&vcpu->mode, MVM_OUTSIDE);
+	smp_store_release(&vcpu->in_window, false);
 	local_irq_enable();
 	preempt_enable();
 	return result;

@@ -25,7 +25,7 @@
 #include <linux/types.h>
 #include <asm/cpufeatures.h>
 #include <asm/msr.h>
-#if __has_include(<asm/cpuid/api.h>)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 #include <asm/cpuid/api.h>	/* asm/processor.h has it no more */
 #endif
 
