@@ -589,6 +589,36 @@ static void test_mmio_delivery(void)
 	CHECK(vcpu.run->mmio.flags & MVM_MMIO_WRITE);
 }
 
+/* #GP, whose frame goes there too. */
+static void guest_delivery_gp(u64 arg)
+{
+	(void)arg;
+	asm volatile("mov %0, %%rsp\n\tmov %1, %%es" : : "r"(HOLE + 0x1000), "r"(0xf8)
+		     : "memory");
+}
+
+/* User space answers with a fault to a fault in delivery, and once more. */
+static void test_mmio_double(void)
+{
+	static const struct mvm_exception gp = { .vector = 13, .has_error_code = 1 };
+	static const u32 events[] = { 13, 8 };
+	struct mvm_events e;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_delivery_gp, 0);
+	for (u32 i = 0; i < 2; i++) {
+		guest_exit(&vcpu, MVM_EXIT_MMIO);
+		CHECK(vcpu.run->mmio.flags & MVM_MMIO_IN_DELIVERY);
+		vcpu_get_events(&vcpu, &e);
+		CHECK_EQ(e.event, MVM_EVENT_EXCEPTION);
+		CHECK_EQ(e.vector, events[i]);
+		vcpu.run->action = MVM_ACTION_EXCEPTION;
+		vcpu.run->exception = gp;
+	}
+	guest_exit(&vcpu, MVM_EXIT_SHUTDOWN);
+}
+
 /* ------------------------------------------------------------------------
  * HLT
  */
@@ -1927,6 +1957,8 @@ static const struct test tests[] = {
 	{ "mmio: a page walk says so", test_mmio_walk },
 	{ "mmio: an exception frame that meets it says so",
 	  test_mmio_delivery },
+	{ "mmio: a fault as answer to a fault in delivery is #DF, then a shutdown",
+	  test_mmio_double },
 	{ "hlt: ends the run when the VM asks for it", test_hlt_exit },
 	{ "hlt: sleeps in the module when it does not", test_hlt_sleep },
 	{ "cpuid: the guest sees the vCPU's table", test_cpuid_table },
