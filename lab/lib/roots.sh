@@ -53,6 +53,9 @@ in_root() {
 			touch "$root/dev/$name"
 			mount --bind "/dev/$name" "$root/dev/$name"
 		done
+		mkdir "$root/dev/pts" "$root/dev/shm"
+		mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+		ln -s pts/ptmx "$root/dev/ptmx"
 		ln -s /proc/self/fd "$root/dev/fd"
 		exec chroot "$root" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 \
 			PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"
