@@ -25,7 +25,7 @@ fuzz() {
 	PROGRAM_SECONDS=800 BOOT_SECONDS=2400 run_programs fuzz /selftests/ fuzz
 }
 
-entry storms-on-two-cpus 'guests lose no write while the host changes their memory, and survive what happens to a host of 2 CPUs'
+long_entry storms-on-two-cpus 'guests lose no write while the host changes their memory, and survive what happens to a host of 2 CPUs'
 storms_on_two_cpus() {
 	RUN_OPTIONS=(--no-tool --cpus 2)
 	PROGRAM_SECONDS=400 run_programs two-cpus /selftests/ storms hostevents
