@@ -64,7 +64,7 @@ debian_guest_powers_off() {
 	grep -Eq '^ *LOC: +[1-9][0-9]{2,} ' "$WORK/guest"
 }
 
-entry debian-guest-reboots 'a reboot of the stock Debian kernel ends the run with status 8, or starts the machine again'
+long_entry debian-guest-reboots 'a reboot of the stock Debian kernel ends the run with status 8, or starts the machine again'
 debian_guest_reboots() {
 	local status=0
 	linux_guest --on-reset exit -- quiet demo end=reboot || status=$?
