@@ -8,7 +8,7 @@
  * sleeps.  If another hypervisor holds VMX on this CPU the window borrows it:
  * their VMCS pointer is put back at the end.
  *
- * Called by vcpu.c (mvm_window_run) and by ioctls (mvm_window_access).
+ * Called by run.c (mvm_window_run) and by ioctls (mvm_window_access).
  */
 #include <linux/kdebug.h>
 #include <asm/cpu_entry_area.h>
