@@ -293,6 +293,56 @@ static int run_command(char **command, bool shell)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+
+/* kmemleak reports no object younger than 5 seconds; then once more to be sure. */
+#define LEAK_AGE	6
+
+static bool kmemleak(const char *request)
+{
+	int fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, request, strlen(request)) > 0;
+	close(fd);
+	return ok;
+}
+
+/* A kernel that looks for leaks: what is there before the command is not ours. */
+static void forget_old_leaks(void)
+{
+	if (kmemleak("scan=off") && kmemleak("scan"))
+		kmemleak("clear");
+}
+
+/* What the command and the modules left behind fails the run, as a splat does. */
+static void report_leaks(void)
+{
+	char line[256];
+	FILE *leaks, *console;
+	int i;
+
+	if (access(KMEMLEAK, W_OK) < 0)
+		return;
+	send_text(RECORD_STAGE, "looking for leaks");
+	for (i = 0; i < 2; i++) {
+		sleep(LEAK_AGE);
+		if (!kmemleak("scan"))
+			fail("kmemleak does not scan: %s", strerror(errno));
+	}
+	leaks = fopen(KMEMLEAK, "re");
+	console = fopen("/dev/kmsg", "we");
+	if (!leaks || !console)
+		fail("kmemleak cannot be read: %s", strerror(errno));
+	setlinebuf(console);
+	for (i = 0; fgets(line, sizeof(line), leaks); i++)
+		fprintf(console, "<3>%s%s", i ? "" : "BUG: memory leak: ", line);
+	fclose(leaks);
+	fclose(console);
+}
+
 static void send_file(size_t index, const char *path)
 {
 	char buffer[RECORD_MAX];
@@ -328,6 +378,7 @@ int main(void)
 	setenv("HOME", "/root", 1);
 	setenv("TERM", shell ? "vt100" : "dumb", 1);
 	setenv("XDG_RUNTIME_DIR", "/run", 1);
+	forget_old_leaks();
 	module_count = read_list("/lab/insmod", modules);
 	for (i = 0; i < module_count; i++) {
 		send_text(RECORD_STAGE, "loading %s", modules[i]);
@@ -342,6 +393,7 @@ int main(void)
 		send_file(i, wanted[i]);
 	for (i = module_count; i-- > 0;)
 		unload_module(modules[i]);
+	report_leaks();
 	send_text(RECORD_STAGE, "the command ended with status %d", status);
 	stop(status);
 }
