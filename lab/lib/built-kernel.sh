@@ -15,25 +15,41 @@ list_built_kernels() {
 	done
 }
 
+# kernel_source_version: the archive's present one; nothing while apt has no lists.
+kernel_source_version() {
+	apt-cache --no-all-versions show "$KERNEL_SOURCE_PACKAGE" 2>/dev/null |
+		sed -n 's/^Version: //p' || :
+}
+
+# find_kernel_source: sets BUILT_SOURCE, where Debian's kernel source is unpacked.
+find_kernel_source() {
+	local version
+	version=$(kernel_source_version)
+	if [[ -z $version ]]; then
+		update_lists
+		version=$(kernel_source_version)
+	fi
+	[[ -n $version ]] || fail "apt knows no $KERNEL_SOURCE_PACKAGE"
+	BUILT_SOURCE=$LAB_CACHE/source/$version
+	[[ -e $BUILT_SOURCE/complete ]] ||
+		with_lock "$LAB_CACHE/locks/source" unpack_kernel_source
+}
+
 # find_built_kernel NAME: sets BUILT_KERNEL (the ELF vmlinux) and BUILT_KDIR
 # (what make wants as KDIR); builds it when the cache does not have it.
 find_built_kernel() {
-	local name=$1 sum version
+	local name=$1 sum
 	local config=$LAB_ROOT/lab/kernel-$name.config
 	[[ -e $config ]] || fail "there is no kernel called $name"
 	mapfile -t groups < <(printf 'run\nkernel\n')
 	install_packages "${groups[@]}"
-	version=$(apt-cache --no-all-versions show "$KERNEL_SOURCE_PACKAGE" | sed -n 's/^Version: //p')
-	[[ -n $version ]] || fail "apt knows no $KERNEL_SOURCE_PACKAGE"
+	find_kernel_source
 	sum=$({
 		cat "$config"
 		gcc --version
 	} | sha256sum)
-	BUILT_SOURCE=$LAB_CACHE/source/$version
-	BUILT_KDIR=$LAB_CACHE/built/$name-$version-${sum:0:12}
+	BUILT_KDIR=$LAB_CACHE/built/$name-${BUILT_SOURCE##*/}-${sum:0:12}
 	BUILT_KERNEL=$BUILT_KDIR/vmlinux
-	[[ -e $BUILT_SOURCE/complete ]] ||
-		with_lock "$LAB_CACHE/locks/source" unpack_kernel_source
 	[[ -e $BUILT_KDIR/complete ]] ||
 		with_lock "$LAB_CACHE/locks/built-$name" build_kernel "$name" "$config"
 }

@@ -36,7 +36,7 @@ missing_packages() {
 # update_lists: makes sure that apt knows the archive as it is now.
 update_lists() {
 	stage 'install: apt-get update'
-	logged 'apt-get update' as_root apt-get -qq update
+	with_lock "$LAB_CACHE/locks/apt-lists" logged 'apt-get update' as_root apt-get -qq update
 }
 
 # install_packages GROUP...: installs what is missing.

@@ -5,12 +5,12 @@
 # A module that a student reads in a weekend.
 MODULE_LINES=5000
 
-entry module-builds-without-a-warning 'the module builds with W=1 and prints no warning'
+entry module-builds-without-a-warning 'the module builds with W=1 and prints no warning' 40
 module_builds_without_a_warning() {
 	build_module_anew w1 W=1
 }
 
-entry module-is-clean-for-sparse 'sparse (C=2) finds nothing in the module'
+entry module-is-clean-for-sparse 'sparse (C=2) finds nothing in the module' 40
 module_is_clean_for_sparse() {
 	build_module_anew sparse C=2 CHECK=sparse
 }
@@ -68,14 +68,14 @@ module_does_not_grow() {
 entry kernel-doc-is-sound 'kernel-doc reads the comments of module and ABI without a complaint'
 kernel_doc_is_sound() {
 	local files output=$WORK/kernel-doc
-	find_built_kernel kunit
+	find_kernel_source
 	mapfile -t files < <(find "$LAB_ROOT/module" "$LAB_ROOT/uapi" -name '*.[ch]')
 	((${#files[@]})) || return 1
 	"$BUILT_SOURCE/scripts/kernel-doc" -none "${files[@]}" 2>&1 | tee "$output"
 	[[ ! -s $output ]]
 }
 
-entry documents-build-and-agree 'the documents build without a warning, and their reading order names the files there are'
+entry documents-build-and-agree 'the documents build without a warning, and their reading order names the files there are' 40
 documents_build_and_agree() {
 	PROJECT=$LAB_BUILD/documents
 	copy_project

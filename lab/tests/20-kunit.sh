@@ -3,7 +3,7 @@
 # The module's KUnit tests, in the lab's own small kernel with KASAN and UBSAN;
 # they need no VMX, so QEMU runs them.
 
-entry kunit 'every KUnit case of the module passes under KASAN and UBSAN'
+entry kunit 'every KUnit case of the module passes under KASAN and UBSAN' 400
 kunit() {
 	local console=$WORK/kunit-console status=0
 	find_built_kernel kunit

@@ -8,7 +8,7 @@ PROGRAM_SECONDS=120
 # How long one boot may take, in this host's seconds.
 BOOT_SECONDS=1200
 
-entry selftests 'every selftest passes in the lab VM and its kernel stays sound'
+entry selftests 'every selftest passes in the lab VM and its kernel stays sound' 500
 selftests() {
 	local programs
 	# Those that want another machine, kernel or time have entries below.
@@ -19,25 +19,25 @@ selftests() {
 	run_programs selftests /selftests/ "${programs[@]}"
 }
 
-entry fuzz '100,000 random ioctls get documented answers and leave nothing behind'
+entry fuzz '100,000 random ioctls get documented answers and leave nothing behind' 600
 fuzz() {
 	RUN_OPTIONS=(--no-tool)
 	PROGRAM_SECONDS=800 BOOT_SECONDS=2400 run_programs fuzz /selftests/ fuzz
 }
 
-long_entry storms-on-two-cpus 'guests lose no write while the host changes their memory, and survive what happens to a host of 2 CPUs'
+long_entry storms-on-two-cpus 'guests lose no write while the host changes their memory, and survive what happens to a host of 2 CPUs' 600
 storms_on_two_cpus() {
 	RUN_OPTIONS=(--no-tool --cpus 2)
 	PROGRAM_SECONDS=400 run_programs two-cpus /selftests/ storms hostevents
 }
 
-entry exits-cost-what-the-budget-says 'exits that the module handles stay within selftests/budget (mitigations=off)'
+entry exits-cost-what-the-budget-says 'exits that the module handles stay within selftests/budget (mitigations=off)' 150
 exits_cost_what_the_budget_says() {
 	RUN_OPTIONS=(--no-tool --append mitigations=off)
 	run_programs cost /selftests/ cpuid_cost
 }
 
-entry tool-runs-guests "the tool's own small guests, Multiboot images among them, run in the lab VM"
+entry tool-runs-guests "the tool's own small guests, Multiboot images among them, run in the lab VM" 150
 tool_runs_guests() {
 	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
 	run_programs tool-vm /tool-tests/ guests.sh multiboot.sh

@@ -3,7 +3,7 @@
 # The selftests once more on the debug kernel: KASAN, UBSAN, lockdep,
 # DEBUG_ATOMIC_SLEEP and kmemleak watch, and any splat or leak fails the run.
 
-entry selftests-on-the-debug-kernel 'every selftest passes on the debug kernel, without a splat or a leak'
+entry selftests-on-the-debug-kernel 'every selftest passes on the debug kernel, without a splat or a leak' 1500
 selftests_on_the_debug_kernel() {
 	local programs
 	find_built_kernel debug

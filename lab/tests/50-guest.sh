@@ -2,12 +2,12 @@
 # shellcheck shell=bash
 # The main job: an unmodified Debian kernel boots as a guest of mini-vm.
 
-entry debian-guest-answers-a-nonce 'the stock Debian kernel boots as guest and hashes a number the host picked'
+entry debian-guest-answers-a-nonce 'the stock Debian kernel boots as guest and hashes a number the host picked' 200
 debian_guest_answers_a_nonce() {
 	guest_answers_a_nonce /guests/vmlinuz
 }
 
-entry debian-vmlinux-answers-a-nonce 'the same kernel boots as the ELF file (vmlinux) that is inside its bzImage'
+entry debian-vmlinux-answers-a-nonce 'the same kernel boots as the ELF file (vmlinux) that is inside its bzImage' 200
 debian_vmlinux_answers_a_nonce() {
 	find_lab_tools
 	find_stock_kernel
@@ -47,7 +47,7 @@ linux_guest() {
 	return "$status"
 }
 
-entry debian-guest-powers-off 'the stock Debian kernel uses ACPI, I/O APIC and APIC timer without a complaint, and powers off'
+entry debian-guest-powers-off 'the stock Debian kernel uses ACPI, I/O APIC and APIC timer without a complaint, and powers off' 200
 debian_guest_powers_off() {
 	linux_guest -- loglevel=5 demo end=poweroff || return 1
 	grep -q '^guest: Linux' "$WORK/guest" || return 1
@@ -64,7 +64,7 @@ debian_guest_powers_off() {
 	grep -Eq '^ *LOC: +[1-9][0-9]{2,} ' "$WORK/guest"
 }
 
-long_entry debian-guest-reboots 'a reboot of the stock Debian kernel ends the run with status 8, or starts the machine again'
+long_entry debian-guest-reboots 'a reboot of the stock Debian kernel ends the run with status 8, or starts the machine again' 500
 debian_guest_reboots() {
 	local status=0
 	linux_guest --on-reset exit -- quiet demo end=reboot || status=$?
@@ -90,7 +90,7 @@ debian_guest_reboots() {
 	[[ $status == 12 ]] && grep -qx 1 "$WORK/guest"
 }
 
-entry running-guests-obey 'ps, pause, resume, stat and stop do what they say to guests that run'
+entry running-guests-obey 'ps, pause, resume, stat and stop do what they say to guests that run' 250
 running_guests_obey() {
 	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
 	run_programs control-vm /tool-tests/ control.sh

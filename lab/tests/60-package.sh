@@ -35,7 +35,7 @@ supported_range_agrees() {
 	head -n 1 "$LAB_ROOT/debian/changelog" | grep -F "mini-vm ($PACKAGE_VERSION)"
 }
 
-entry make-installs-and-uninstalls 'make uninstall takes away every file of make install, for each MODULE'
+entry make-installs-and-uninstalls 'make uninstall takes away every file of make install, for each MODULE' 40
 make_installs_and_uninstalls() {
 	local how there
 	find_stock_kernel
@@ -59,7 +59,7 @@ install_with() {
 	make -C "$PROJECT" --no-print-directory "$1" KDIR="$KERNEL_HEADERS" DESTDIR="$there" MODULE="$2"
 }
 
-entry packages-install-and-go 'the Debian packages build in a clean system, DKMS builds the module in another, and purging leaves nothing'
+entry packages-install-and-go 'the Debian packages build in a clean system, DKMS builds the module in another, and purging leaves nothing' 350
 packages_install_and_go() {
 	trap 'close_roots' EXIT
 	build_packages

@@ -3,7 +3,7 @@
 # Builds of the module for the kernels of other Debian releases, each with the
 # compilers of its release.
 
-long_entry module-builds-for-other-kernels 'the module builds with W=1 and no warning for Linux 6.1 and 6.12, with gcc and with clang'
+long_entry module-builds-for-other-kernels 'the module builds with W=1 and no warning for Linux 6.1 and 6.12, with gcc and with clang' 600
 module_builds_for_other_kernels() {
 	trap close_root EXIT
 	build_for bookworm 6.1
