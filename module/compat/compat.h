@@ -55,9 +55,10 @@ do {									\
 
 /*
  * MVM_DEFINE_SYSCORE(name, on_suspend, on_resume): what mvm_register_syscore()
- * takes.  The callbacks have no argument; the kernel's have one from 6.19 on.
+ * takes.  The callbacks have no argument; the kernel's have one from 6.19 on, and
+ * in later releases of 6.12.  Kbuild looks which it is.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#ifdef MVM_SYSCORE_HAS_DATA
 #define MVM_DEFINE_SYSCORE(name, on_suspend, on_resume)			\
 static int name##_suspend(void *data)					\
 {									\
