@@ -39,6 +39,8 @@ build_lab_tools() {
 
 # build_project KDIR NAME TARGET...: makes TARGETs (module, tool, selftests of
 # the top Makefile, guests of the tool's) in the copy NAME and sets PROJECT to the copy.
+# With MODULE_ROOT the module is built in that Debian system, where KDIR is.
+MODULE_ROOT=''
 build_project() {
 	PROJECT=$LAB_BUILD/$2
 	with_lock "$LAB_BUILD/locks/$2" build_project_now "$@"
@@ -50,6 +52,12 @@ build_project_now() {
 	copy_project
 	for target in "$@"; do
 		stage "build: $target"
+		if [[ $target == module && -n $MODULE_ROOT ]]; then
+			ROOT=$MODULE_ROOT logged "make $target" in_root_with "$PROJECT" \
+				make -C /mini-vm --no-print-directory -j"$(nproc)" \
+				"$target" KDIR="$kdir" MVM_DEBUG="${MVM_DEBUG-}"
+			continue
+		fi
 		case $target in
 		guests) folder=$PROJECT/userspace-tool ;;
 		*) folder=$PROJECT ;;

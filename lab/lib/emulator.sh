@@ -43,10 +43,15 @@ emulator_packages() {
 	esac
 }
 
-# kernel_arguments: what the kernel must be told on EMULATOR.
+# kernel_arguments KERNEL: what the kernel must be told on EMULATOR. The CPUs of
+# Bochs have more cores by CPUID leaf 4 than logical processors by leaf 1, and from
+# 6.9 on Linux warns of that if the CPU has hyper-threading.
 kernel_arguments() {
 	case $EMULATOR in
-	bochs) printf ' tsc_early_khz=%d' $((BOCHS_IPS / 1000)) ;;
+	bochs)
+		printf ' tsc_early_khz=%d' $((BOCHS_IPS / 1000))
+		if is_release_kernel "$1"; then printf ' clearcpuid=ht'; fi
+		;;
 	esac
 }
 

@@ -53,8 +53,8 @@ add_busybox() {
 
 # list_module_files MODULES.DEP NAME: the module's file and those it needs.
 list_module_files() {
-	awk -v want="/$2.ko:" '
-		substr($1, length($1) - length(want) + 1) == want {
+	awk -v want="/$2[.]ko([.](xz|zst))?:\$" '
+		$1 ~ want {
 			sub(/:$/, "", $1)
 			for (i = 1; i <= NF; i++)
 				print $i
@@ -62,7 +62,7 @@ list_module_files() {
 		}' "$1"
 }
 
-# add_kernel_modules ROOT: VM_MODULES of the stock kernel, ready for modprobe.
+# add_kernel_modules ROOT: VM_MODULES of the VM's kernel, ready for modprobe.
 add_kernel_modules() {
 	local root=$1 name file
 	local modules=lib/modules/$KERNEL_RELEASE
@@ -70,6 +70,10 @@ add_kernel_modules() {
 		while read -r file; do
 			mkdir -p "$root/usr/$modules/$(dirname "$file")"
 			cp "$KERNEL_DIR/$modules/$file" "$root/usr/$modules/$file"
+			case $file in
+			*.xz) xz -d -f "$root/usr/$modules/$file" ;;
+			*.zst) zstd -q -d --rm -f "$root/usr/$modules/$file" ;;
+			esac
 		done < <(list_module_files "$KERNEL_DIR/$modules/modules.dep" "$name")
 	done
 	cp "$KERNEL_DIR/$modules"/modules.{order,builtin,builtin.modinfo} "$root/usr/$modules/"

@@ -14,6 +14,7 @@ find_root() {
 }
 
 # The lists of a suite may be some days old where a mirror is; they are signed.
+# A kernel in there needs no initial RAM disk.
 make_root() {
 	local suite=$1 packages
 	shift
@@ -21,7 +22,7 @@ make_root() {
 	[[ ! -e $ROOT_ARCHIVE ]] || return 0
 	stage "build: a Debian $suite with $*"
 	mkdir -p "${ROOT_ARCHIVE%/*}"
-	logged mmdebstrap as_root mmdebstrap --mode=root --variant=minbase --components=main \
+	logged mmdebstrap as_root env INITRD=No mmdebstrap --mode=root --variant=minbase --components=main \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--aptopt='APT::Install-Recommends "false"' \
 		--include="$packages" "$suite" "$ROOT_ARCHIVE.new.tar"
@@ -43,10 +44,22 @@ open_root() {
 # in_root COMMAND...: in ROOT, with a /proc, a /dev and processes of its own; all
 # that is mounted for it goes with its last process.
 in_root() {
+	in_root_with '' "$@"
+}
+
+# in_root_with FOLDER COMMAND...: likewise, and this machine's FOLDER is /mini-vm
+# there.
+in_root_with() {
+	local folder=$1
+	shift
 	# shellcheck disable=SC2016 # for the inner shell
 	as_root unshare --mount --pid --fork --kill-child sh -ec '
-		root=$1
-		shift
+		root=$1 folder=$2
+		shift 2
+		if [ -n "$folder" ]; then
+			mkdir -p "$root/mini-vm"
+			mount --bind "$folder" "$root/mini-vm"
+		fi
 		mount -t proc proc "$root/proc"
 		mount -t tmpfs tmpfs "$root/dev"
 		for name in null zero full random urandom tty; do
@@ -59,7 +72,7 @@ in_root() {
 		ln -s /proc/self/fd "$root/dev/fd"
 		exec chroot "$root" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 \
 			PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"
-		' sh "$ROOT" "$@"
+		' sh "$ROOT" "$folder" "$@"
 }
 
 # close_root: removes what open_root unpacked.
