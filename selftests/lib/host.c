@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "vm.h"
 
 static const u32 list[HOST_MSRS] = {
 	0x1b,		/* IA32_APIC_BASE */
@@ -87,8 +88,12 @@ void host_read(struct host_state *s)
 		asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
 		s->xcr0 = (u64)hi << 32 | lo;
 	}
-	asm volatile("smsw %0" : "=r"(s->cr0_low));
-	s->cr0_low &= 0xfff7;	/* but for TS, and the upper half is garbage */
+	/*
+	 * All but TS, which comes and goes.  The SDM promises the low 16 bits;
+	 * CPUs show all of CR0.
+	 */
+	asm volatile("smsw %k0" : "=r"(s->cr0));
+	s->cr0 &= 0xfff7 | X86_CR0_CD | X86_CR0_NW;
 }
 
 void host_compare(const struct host_state *before,
@@ -102,7 +107,7 @@ void host_compare(const struct host_state *before,
 			     list[i], (unsigned long long)before->msr[i],
 			     (unsigned long long)after->msr[i]);
 	CHECK_EQ(before->xcr0, after->xcr0);
-	CHECK_EQ(before->cr0_low, after->cr0_low);
+	CHECK_EQ(before->cr0, after->cr0);
 }
 
 static bool has_rdtscp(void)

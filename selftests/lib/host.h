@@ -16,14 +16,14 @@
  * @valid:	bit i: MSR i of the list could be read
  * @msr:	their values
  * @xcr0:	extended control register, 0 where the host has no XSAVE
- * @cr0_low:	what SMSW shows
+ * @cr0:	what SMSW shows
  */
 struct host_state {
 	bool has_msrs;
 	u64 valid;
 	u64 msr[HOST_MSRS];
 	u64 xcr0;
-	u64 cr0_low;
+	u64 cr0;
 };
 
 /* Stay on CPU 0 from here on. */
