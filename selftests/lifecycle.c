@@ -335,6 +335,16 @@ static void test_passed(void)
 	wait_module_refs(refs, THREADS);
 }
 
+/* The program that takes the owner's place: the vCPU has ended, or soon will. */
+static int expect_hang_up(int fd)
+{
+	struct pollfd hup = { .fd = fd, .events = POLLIN };
+
+	CHECK_EQ(poll(&hup, 1, 5000), 1);
+	CHECK(hup.revents & POLLHUP);
+	return 0;
+}
+
 static void test_exec(void)
 {
 	long refs;
@@ -345,14 +355,17 @@ static void test_exec(void)
 	pid = CHECK_OK(fork());
 	if (!pid) {
 		struct vcpu vcpu;
+		char fd[16];
 		struct vm vm;
 
 		small_guest(&vm, &vcpu, spin, sizeof(spin));
 		vcpu_run_async(&vcpu);
+		CHECK(!vcpu_poll(&vcpu, 10));
 		/* the descriptors live on: the address space does not */
 		fcntl(vm.fd, F_SETFD, 0);
 		fcntl(vcpu.fd, F_SETFD, 0);
-		execl("/proc/self/exe", "lifecycle", "--exit", NULL);
+		snprintf(fd, sizeof(fd), "%d", vcpu.fd);
+		execl("/proc/self/exe", "lifecycle", "--hang-up", fd, NULL);
 		_exit(1);
 	}
 	wait_child(pid);
@@ -619,7 +632,7 @@ static const struct test tests[] = {
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "--exit"))
-		return 0;
+	if (argc == 3 && !strcmp(argv[1], "--hang-up"))
+		return expect_hang_up(atoi(argv[2]));
 	return run_tests(tests, ARRAY_SIZE(tests), argc, argv);
 }
