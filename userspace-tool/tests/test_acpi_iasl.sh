@@ -5,21 +5,8 @@
 # without a complaint, and what comes out compiles without one.
 cd "$(dirname "$0")/.." || exit 1
 here=$PWD
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-count=0
-failed=0
-
-result() {
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count - $2"
-		sed 's/^/# /' "$folder/log"
-	fi
-}
+# shellcheck source=tests/vm/tap.sh
+. tests/vm/tap.sh
 
 "$here/build/tests/test_acpi_tables" "$folder" >"$folder/log"
 result $? "the tables are right by our own reading"
@@ -32,5 +19,4 @@ for table in RSDT XSDT FACP APIC FACS DSDT; do
 		grep -q '0 Errors, 0 Warnings' log
 	result $? "and compiles it again"
 done
-echo "1..$count"
-[ "$failed" -eq 0 ]
+finish

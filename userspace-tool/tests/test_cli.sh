@@ -5,23 +5,9 @@
 # Runs build/mini-vm on the host; nothing here needs the kernel module.
 cd "$(dirname "$0")/.." || exit 1
 tool=build/mini-vm
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
+# shellcheck source=tests/vm/tap.sh
+. tests/vm/tap.sh
 export MINI_VM_RUNTIME_DIR="$folder/run"
-count=0
-failed=0
-
-result() {
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count - $2"
-		sed 's/^/# stdout: /' "$folder/out"
-		sed 's/^/# stderr: /' "$folder/err"
-	fi
-}
 
 # expect STATUS PATTERN NAME ARGUMENT...: status, and a line of stderr
 expect() {
@@ -131,8 +117,7 @@ if [ "$huge" -lt 1000 ]; then
 fi
 
 if [ -e /dev/mini-vm ]; then
-	count=$((count + 1))
-	echo "ok $count - no device # SKIP this machine has one"
+	skip "no device" "this machine has one"
 else
 	expect 4 'the kernel module is not loaded' "no device" run build/guests/hello.bin
 	"$tool" check >"$folder/out" 2>"$folder/err"
@@ -147,5 +132,4 @@ status=$?
 [ $status -eq 6 ] && grep -q 'cannot write to standard output' "$folder/err"
 result $? "a full disk is noticed (status $status)"
 
-echo "1..$count"
-[ "$failed" -eq 0 ]
+finish

@@ -4,10 +4,8 @@
 # test_completion.sh - what bash offers after a command line, with a mini-vm
 # that says that two VMs run.
 cd "$(dirname "$0")/.." || exit 1
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-count=0
-failed=0
+# shellcheck source=tests/vm/tap.sh
+. tests/vm/tap.sh
 cat >"$folder/mini-vm" <<END
 #!/bin/sh
 [ "\$1 \$2" != "ps --quiet" ] || { printf 'alpha\nbeta\n'; exit; }
@@ -27,14 +25,9 @@ offers() {
 	COMP_CWORD=$(($# - 1))
 	_mini_vm "$1" "${*: -1}" "${*: -2:1}"
 	got=$(printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' ')
-	count=$((count + 1))
-	if [[ ${got% } == "$want" ]]; then
-		echo "ok $count - '$*' completes to '$want'"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count - '$*' completes to '$want'"
-		echo "# got '${got% }'"
-	fi
+	echo "${got% }" >"$folder/out"
+	[[ ${got% } == "$want" ]]
+	result $? "'$*' completes to '$want'"
 }
 
 offers "--help --version $(build/mini-vm --help |
@@ -61,5 +54,4 @@ offers "$folder/image-file" mini-vm run "$folder/im"
 offers "$folder/image-file" mini-vm run --initrd "$folder/im"
 offers '' mini-vm run --append "$folder/im"
 
-echo "1..$count"
-[[ $failed -eq 0 ]]
+finish

@@ -5,21 +5,9 @@
 # page and --help know the same options.
 cd "$(dirname "$0")/.." || exit 1
 tool=build/mini-vm
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
-count=0
-failed=0
-
-result() {
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count - $2"
-		sed 's/^/# /' "$log"
-	fi
-}
+# shellcheck source=tests/vm/tap.sh
+. tests/vm/tap.sh
+log=$folder/log
 
 # What pages there are on this machine does not matter.
 lint() {
@@ -32,8 +20,7 @@ for page in *.1; do
 		lint "$page"
 		result $? "mandoc finds nothing in $page"
 	else
-		count=$((count + 1))
-		echo "ok $count - mandoc finds nothing in $page # SKIP there is no mandoc"
+		skip "mandoc finds nothing in $page" "there is no mandoc"
 	fi
 done
 
@@ -55,11 +42,8 @@ for command in $commands; do
 	result $? "$command has a page, and mini-vm.1 names it"
 	"$tool" "$command" --help | grep -o -- '^ *\(-., \)\{0,1\}--[a-z-]*' | grep -o -- '--[a-z-]*' |
 		grep -v -x -e --help -e --usage | sort >"$log"
-	sed -n 's/^\.It \(Fl . , \)\{0,1\}Fl -\([a-z-]*\).*/--\2/p' "$page" | sort -u | diff "$log" - >"$log.diff"
-	same=$?
-	mv "$log.diff" "$log"
-	result $same "its page and its --help have the same options"
+	sed -n 's/^\.It \(Fl . , \)\{0,1\}Fl -\([a-z-]*\).*/--\2/p' "$page" | sort -u | diff "$log" - >"$folder/out"
+	result $? "its page and its --help have the same options"
 done
 
-echo "1..$count"
-[ "$failed" -eq 0 ]
+finish

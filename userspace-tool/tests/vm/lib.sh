@@ -4,22 +4,8 @@
 # lib.sh - for the tests that run where /dev/mini-vm is: TAP, with mini-vm in
 # PATH and the guests of tests/guests in $GUESTS.  Sourced.
 GUESTS=${GUESTS:-/guests}
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
-count=0
-failed=0
-
-result() {
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count - $2"
-		[ -f "$folder/out" ] && sed 's/^/# stdout: /' "$folder/out"
-		[ -f "$folder/err" ] && sed 's/^/# stderr: /' "$folder/err"
-	fi
-}
+# shellcheck source=tests/vm/tap.sh
+. "$(dirname "$0")/tap.sh"
 
 # run_guest STATUS NAME ARGUMENT...: output in $folder/out and $folder/err
 run_guest() {
@@ -35,10 +21,4 @@ run_guest() {
 has() {
 	grep -q -- "$2" "$folder/$1"
 	result $? "$3"
-}
-
-finish() {
-	echo "1..$count"
-	[ "$failed" -eq 0 ]
-	exit
 }
