@@ -176,6 +176,43 @@ static bool check_firmware(const struct check_world *world,
 	return true;
 }
 
+/* Does the line, which ends where @end points, have this word? */
+static bool has_word(const char *line, const char *end, const char *word)
+{
+	size_t length = strlen(word);
+	const char *at;
+
+	for (at = strstr(line, word); at && at < end; at = strstr(at + 1, word))
+		if (at > line && strchr(" \t", at[-1]) && strchr(" \n", at[length]))
+			return true;
+	return false;
+}
+
+/*
+ * What the module needs beyond VMX, as far as a CPU is known that lacks it.  The
+ * kernel lists it for anybody to read, unless the firmware has switched VMX off.
+ */
+static bool check_features(const struct check_world *world,
+			   struct check_report *report)
+{
+	char text[16384];
+	const char *line, *end;
+
+	if (!read_text(world, "/proc/cpuinfo", text, sizeof(text), NULL))
+		return true;
+	line = strstr(text, "\nvmx flags");
+	end = line ? strchr(line + 1, '\n') : NULL;
+	if (!end)
+		return true;
+	if (!has_word(line, end, "ept"))
+		say(report, "The CPU has no EPT (extended page tables), which mini-vm needs: use a machine with an Intel CPU of 2010 (Westmere) or later, or the lab, which emulates one ('lab/demo').");
+	else if (!has_word(line, end, "unrestricted_guest"))
+		say(report, "The CPU has no unrestricted guests (real mode under EPT), which mini-vm needs: use a machine with an Intel CPU of 2010 (Westmere) or later, or the lab, which emulates one ('lab/demo').");
+	else
+		return true;
+	return false;
+}
+
 /* "none [integrity] confidentiality": the brackets mark what holds. */
 static bool locked_down(const struct check_world *world, char *mode,
 			size_t size)
@@ -297,7 +334,8 @@ void check_machine(const struct check_world *world,
 		break;
 	}
 
-	hardware = check_cpu(world, report) && check_firmware(world, report);
+	hardware = check_cpu(world, report) && check_firmware(world, report) &&
+		   check_features(world, report);
 	if (hardware) {
 		check_policy(world, report);
 		check_module(world, report);

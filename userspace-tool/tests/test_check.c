@@ -199,6 +199,38 @@ static void test_firmware(void)
 	says("cannot be seen", "the MSR cannot be read");
 }
 
+static void put_cpuinfo(const char *vmx_flags)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "processor\t: 0\nflags\t\t: fpu vmx ept unrestricted_guest\n%s\nbugs\t\t: ept\n\nprocessor\t: 1\n",
+		 vmx_flags);
+	put_file("/proc/cpuinfo", text, strlen(text));
+}
+
+static void test_features(void)
+{
+	new_machine();
+	run(RELEASE);
+	ok(!strstr(report.text, "EPT"), "no /proc/cpuinfo: nothing about EPT");
+	put_cpuinfo("power : none");
+	run(RELEASE);
+	ok(!strstr(report.text, "EPT"), "no VMX flags: nothing about EPT");
+	put_cpuinfo("vmx flags\t: vnmi unrestricted_guest ept_ad vept");
+	run(RELEASE);
+	says("The CPU has no EPT (extended page tables)", "no EPT");
+	says("as it is.", "and there is nothing to do about it");
+	ok(!strstr(report.text, "module"), "nor a word about the module");
+	put_cpuinfo("vmx flags\t: ept vnmi");
+	run(RELEASE);
+	says("The CPU has no unrestricted guests", "no unrestricted guests");
+	says("as it is.", "and there is nothing to do about it");
+	put_cpuinfo("vmx flags\t: vnmi ept unrestricted_guest");
+	run(RELEASE);
+	says("cannot run VMs yet.", "a CPU that has both");
+}
+
 static void test_policy(void)
 {
 	static const char on[5] = { 6, 0, 0, 0, 1 };
@@ -248,6 +280,7 @@ int main(void)
 	test_device();
 	test_cpu();
 	test_firmware();
+	test_features();
 	test_policy();
 	test_module();
 	new_machine();
