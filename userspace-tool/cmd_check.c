@@ -57,16 +57,7 @@ static enum check_device real_device(const struct check_world *world,
 	return CHECK_DEVICE_OK;
 }
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
-{
-	if (key != ARGP_KEY_ARG)
-		return ARGP_ERR_UNKNOWN;
-	argp_error(state, "check takes no arguments: what is '%s'?", argument);
-	return 0;
-}
-
-static const struct argp parser = {
-	.parser = parse_option,
+static const struct cmd_line line = {
 	.doc = "Say whether this machine can run virtual machines, and if not, why and what to do.\v"
 	       "The exit status is 0 when it can and 4 when it cannot.",
 };
@@ -90,7 +81,7 @@ int cmd_check(int argc, char **argv)
 	struct utsname name;
 	int status;
 
-	status = cmd_parse(&parser, argc, argv, NULL);
+	status = cmd_parse(&line, argc, argv, NULL, NULL);
 	if (status != STATUS_OK)
 		return status;
 	if (uname(&name)) {

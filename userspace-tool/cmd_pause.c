@@ -6,35 +6,21 @@
 #include "control/client.h"
 #include "report.h"
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
-{
-	char ***names = state->input;
-
-	(void)argument;
-	switch (key) {
-	case ARGP_KEY_ARGS:
-		*names = state->argv + state->next;
-		break;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which VM? 'mini-vm ps' lists those that run");
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	return 0;
-}
-
-static const struct argp pause_parser = {
-	.parser = parse_option,
+static const struct cmd_line pause_line = {
 	.args_doc = "NAME...",
+	.thing = CMD_VM,
+	.hint = CMD_VM_HINT,
+	.many = true,
 	.doc = "Let VMs stand still until 'mini-vm resume'.\v"
 	       "When it returns, the vCPU is out of the guest. "
 	       "The guest's clocks stand still too, all but the RTC.",
 };
 
-static const struct argp resume_parser = {
-	.parser = parse_option,
+static const struct cmd_line resume_line = {
 	.args_doc = "NAME...",
+	.thing = CMD_VM,
+	.hint = CMD_VM_HINT,
+	.many = true,
 	.doc = "Let paused VMs go on.",
 };
 
@@ -47,10 +33,10 @@ static int ask(const char *name, void *context)
 	return status;
 }
 
-static int for_each(const struct argp *parser, int argc, char **argv, const char *command)
+static int for_each(const struct cmd_line *line, int argc, char **argv, const char *command)
 {
-	char **names = NULL;
-	int status = cmd_parse(parser, argc, argv, &names);
+	char **names;
+	int status = cmd_parse(line, argc, argv, NULL, &names);
 
 	return status == STATUS_OK ? control_each(names, ask, (void *)command) : status;
 }
@@ -64,7 +50,7 @@ static int for_each(const struct argp *parser, int argc, char **argv, const char
  */
 int cmd_pause(int argc, char **argv)
 {
-	return for_each(&pause_parser, argc, argv, "pause");
+	return for_each(&pause_line, argc, argv, "pause");
 }
 
 /**
@@ -76,5 +62,5 @@ int cmd_pause(int argc, char **argv)
  */
 int cmd_resume(int argc, char **argv)
 {
-	return for_each(&resume_parser, argc, argv, "resume");
+	return for_each(&resume_line, argc, argv, "resume");
 }

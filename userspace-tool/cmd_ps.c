@@ -30,19 +30,17 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static error_t take_option(int key, char *argument, struct argp_state *state, void *context)
 {
-	struct ps_options *chosen = state->input;
+	struct ps_options *chosen = context;
 
+	(void)argument;
 	switch (key) {
 	case KEY_JSON:
 		chosen->json = true;
 		break;
 	case KEY_QUIET:
 		chosen->quiet = true;
-		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "ps takes no arguments: what is '%s'?", argument);
 		break;
 	case ARGP_KEY_END:
 		if (chosen->json && chosen->quiet)
@@ -54,9 +52,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	return 0;
 }
 
-static const struct argp parser = {
+static const struct cmd_line line = {
 	.options = options,
-	.parser = parse_option,
+	.option = take_option,
 	.doc = "List the VMs that you run: name, process, state, vCPUs, memory, uptime and image.\v"
 	       "Root sees root's VMs.",
 };
@@ -172,7 +170,7 @@ int cmd_ps(int argc, char **argv)
 	char (*names)[NAME_MAX_LENGTH + 1];
 	size_t count;
 	json_t *vms;
-	int status = cmd_parse(&parser, argc, argv, &chosen);
+	int status = cmd_parse(&line, argc, argv, &chosen, NULL);
 
 	if (status != STATUS_OK)
 		return status;

@@ -111,9 +111,9 @@ static void parse_fw_cfg(const char *text, struct machine_config *config,
 		argp_error(state, "--fw-cfg: '%s': %s", text, wrong);
 }
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static error_t take_option(int key, char *argument, struct argp_state *state, void *context)
 {
-	struct machine_config *config = state->input;
+	struct machine_config *config = context;
 
 	switch (key) {
 	case KEY_INITRD:
@@ -155,25 +155,18 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_STATS:
 		config->stats = true;
 		break;
-	case ARGP_KEY_ARG:
-		if (config->files.image_path)
-			argp_error(state, "one image at a time: what is '%s'?",
-				   argument);
-		config->files.image_path = argument;
-		break;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which image? name a kernel, a Multiboot image, a boot sector or a flat binary");
-		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
 }
 
-static const struct argp parser = {
+static const struct cmd_line line = {
 	.options = options,
-	.parser = parse_option,
+	.option = take_option,
 	.args_doc = "IMAGE",
+	.thing = "image",
+	.hint = "name a kernel, a Multiboot image, a boot sector or a flat binary",
 	.doc = "Boot IMAGE in a new virtual machine, its serial port on standard input and output.\v"
 	       "In a terminal Ctrl-A x ends the guest and Ctrl-A h lists more keys.",
 };
@@ -328,13 +321,15 @@ int cmd_run(int argc, char **argv)
 		.memory = DEFAULT_MEMORY,
 		.files.command_line = "",
 	};
+	char **image;
 	int status;
 
-	status = cmd_parse(&parser, argc, argv, &config);
+	status = cmd_parse(&line, argc, argv, &config, &image);
 	if (status != STATUS_OK) {
 		fw_cfg_items_free(&config.fw_cfg);
 		return status;
 	}
+	config.files.image_path = image[0];
 	status = image_open(&config.files);
 	if (status == STATUS_OK)
 		status = fw_cfg_items_load(&config.fw_cfg);

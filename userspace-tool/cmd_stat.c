@@ -13,43 +13,29 @@
 
 #define KEY_JSON	'j'
 
-struct stat_options {
-	bool json;
-	char **names;
-};
-
 static const struct argp_option options[] = {
 	{ "json", KEY_JSON, NULL, 0, "print a JSON object", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static error_t take_option(int key, char *argument, struct argp_state *state, void *context)
 {
-	struct stat_options *chosen = state->input;
+	bool *json = context;
 
 	(void)argument;
-	switch (key) {
-	case KEY_JSON:
-		chosen->json = true;
-		break;
-	case ARGP_KEY_ARGS:
-		chosen->names = state->argv + state->next;
-		if (chosen->names[1])
-			argp_error(state, "one VM at a time: what is '%s'?", chosen->names[1]);
-		break;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which VM? 'mini-vm ps' lists those that run");
-		break;
-	default:
+	(void)state;
+	if (key != KEY_JSON)
 		return ARGP_ERR_UNKNOWN;
-	}
+	*json = true;
 	return 0;
 }
 
-static const struct argp parser = {
+static const struct cmd_line line = {
 	.options = options,
-	.parser = parse_option,
+	.option = take_option,
 	.args_doc = "NAME",
+	.thing = CMD_VM,
+	.hint = CMD_VM_HINT,
 	.doc = "Show the state and the counters of a VM.",
 };
 
@@ -122,16 +108,17 @@ static void print_table(const json_t *vm, const char *name)
  */
 int cmd_stat(int argc, char **argv)
 {
-	struct stat_options chosen = { .json = false };
-	int status = cmd_parse(&parser, argc, argv, &chosen);
+	bool json_wanted = false;
+	char **names;
+	int status = cmd_parse(&line, argc, argv, &json_wanted, &names);
 	json_t *vm = NULL;
 
 	if (status == STATUS_OK)
-		status = control_call(chosen.names[0], "stat", &vm);
+		status = control_call(names[0], "stat", &vm);
 	if (status != STATUS_OK)
 		return status;
-	if (!chosen.json)
-		print_table(vm, chosen.names[0]);
+	if (!json_wanted)
+		print_table(vm, names[0]);
 	else if (json_dumpf(vm, stdout, JSON_INDENT(2)) || putchar('\n') == EOF) {
 		report_error("cannot write to standard output: %s", strerror(errno));
 		status = STATUS_RESOURCE;

@@ -30,7 +30,6 @@ enum option_key {
 struct stop_options {
 	bool force;
 	unsigned int timeout;
-	char **names;
 };
 
 static const struct argp_option options[] = {
@@ -54,9 +53,9 @@ static void parse_timeout(const char *text, struct stop_options *chosen,
 	chosen->timeout = (unsigned int)value;
 }
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static error_t take_option(int key, char *argument, struct argp_state *state, void *context)
 {
-	struct stop_options *chosen = state->input;
+	struct stop_options *chosen = context;
 
 	switch (key) {
 	case KEY_FORCE:
@@ -65,22 +64,19 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_TIMEOUT:
 		parse_timeout(argument, chosen, state);
 		break;
-	case ARGP_KEY_ARGS:
-		chosen->names = state->argv + state->next;
-		break;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which VM? 'mini-vm ps' lists those that run");
-		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
 }
 
-static const struct argp parser = {
+static const struct cmd_line line = {
 	.options = options,
-	.parser = parse_option,
+	.option = take_option,
 	.args_doc = "NAME...",
+	.thing = CMD_VM,
+	.hint = CMD_VM_HINT,
+	.many = true,
 	.doc = "Press the power button of VMs and wait until their guests have powered off.\v"
 	       "A VM whose guest heeds no power button, or takes too long, is ended. "
 	       "What happened is printed.",
@@ -242,7 +238,8 @@ static int stop(const char *name, void *context)
 int cmd_stop(int argc, char **argv)
 {
 	struct stop_options chosen = { .timeout = DEFAULT_TIMEOUT };
-	int status = cmd_parse(&parser, argc, argv, &chosen);
+	char **names;
+	int status = cmd_parse(&line, argc, argv, &chosen, &names);
 
-	return status == STATUS_OK ? control_each(chosen.names, stop, &chosen) : status;
+	return status == STATUS_OK ? control_each(names, stop, &chosen) : status;
 }
