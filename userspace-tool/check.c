@@ -323,7 +323,7 @@ void check_machine(const struct check_world *world,
 		report->able = true;
 		return;
 	case CHECK_DEVICE_FORBIDDEN:
-		say(report, "The module is loaded, but you may not use %s: run as root, or have an administrator give your group access by a udev rule.",
+		say(report, "The module is loaded, but you may not use %s: run as root, or join the group mini-vm ('sudo adduser USER mini-vm') and log in again.",
 		    MVM_DEVICE_PATH);
 		return;
 	case CHECK_DEVICE_STRANGE:

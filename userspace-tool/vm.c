@@ -40,7 +40,7 @@ static int report_open(int error)
 		break;
 	case EACCES:
 	case EPERM:
-		report_error("you may not use %s; run as root, or have an administrator give your group access",
+		report_error("you may not use %s; run as root, or join the group mini-vm ('sudo adduser USER mini-vm') and log in again",
 			     MVM_DEVICE_PATH);
 		break;
 	case ENODEV:
