@@ -37,10 +37,10 @@ exits_cost_what_the_budget_says() {
 	run_programs cost /selftests/ cpuid_cost
 }
 
-entry tool-runs-guests "the tool's own small guests, Multiboot images among them, run in the lab VM" 150
+entry tool-runs-guests "the tool's own small guests, Multiboot images and a test kernel among them, run in the lab VM" 150
 tool_runs_guests() {
 	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
-	run_programs tool-vm /tool-tests/ guests.sh multiboot.sh
+	run_programs tool-vm /tool-tests/ guests.sh multiboot.sh unittest.sh
 }
 
 # run_programs GROUP FOLDER PROGRAM...: runs TAP programs in the lab VM, which

@@ -22,3 +22,9 @@ has() {
 	grep -q -- "$2" "$folder/$1"
 	result $? "$3"
 }
+
+# line TEXT NAME: a whole line that the guest printed
+line() {
+	grep -qxF -- "$1" "$folder/out"
+	result $? "$2"
+}

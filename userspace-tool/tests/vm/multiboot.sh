@@ -21,12 +21,6 @@ good() {
 	result $? "$1"
 }
 
-# line TEXT NAME: a whole line of the guest's
-line() {
-	grep -qxF -- "$1" "$folder/out"
-	result $? "$2"
-}
-
 head -c 5000 /dev/urandom >"$folder/first"
 echo second >"$folder/second"
 : >"$folder/empty"
