@@ -55,10 +55,10 @@ kernel_arguments() {
 	esac
 }
 
-# emulator_command FOLDER DISK CPU CPUS MEMORY INTERACTIVE LOG: sets
-# EMULATOR_COMMAND; its files are in FOLDER.
+# emulator_command FOLDER DISK CPU CPUS MEMORY INTERACTIVE LOG SECOND-DISK: sets
+# EMULATOR_COMMAND; its files are in FOLDER. SECOND-DISK may be empty.
 emulator_command() {
-	local folder=$1 disk=$2 cpu=$3 cpus=$4 memory=$5 interactive=$6 log=$7
+	local folder=$1 disk=$2 cpu=$3 cpus=$4 memory=$5 interactive=$6 log=$7 second=$8
 	case $EMULATOR in
 	bochs)
 		write_bochs_configuration "$@" >"$folder/bochsrc"
@@ -73,6 +73,9 @@ emulator_command() {
 			-no-reboot -machine pc -smp "$cpus" -m "$memory"
 			-drive "file=$disk,format=raw,if=ide,index=0"
 			-parallel "file:$folder/channel" -D "$log")
+		if [[ -n $second ]]; then
+			EMULATOR_COMMAND+=(-drive "file=$second,format=raw,if=ide,index=1")
+		fi
 		if [[ $EMULATOR == qemu-kvm ]]; then
 			EMULATOR_COMMAND+=(-accel kvm -cpu "${cpu:-host}")
 		else
@@ -88,7 +91,7 @@ emulator_command() {
 }
 
 write_bochs_configuration() {
-	local folder=$1 disk=$2 cpu=$3 cpus=$4 memory=$5 interactive=$6 log=$7
+	local folder=$1 disk=$2 cpu=$3 cpus=$4 memory=$5 interactive=$6 log=$7 second=$8
 	local report=report
 	# Nobody reads it then, and a guest's odd accesses can fill a disk with it.
 	[[ $log != /dev/null ]] || report=ignore
@@ -109,6 +112,7 @@ write_bochs_configuration() {
 		info: action=$report
 		debug: action=ignore
 	EOF
+	[[ -z $second ]] || printf 'ata0-slave: type=disk, path="%s", mode=flat\n' "$second"
 	[[ $interactive == yes ]] || printf 'com1: enabled=1, mode=file, dev="%s"\n' "$folder/console"
 }
 

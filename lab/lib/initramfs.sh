@@ -6,6 +6,8 @@
 
 # The kernel's modules that are in the lab VM; their dependencies come along.
 VM_MODULES=(kvm kvm-intel msr tun zram)
+# Those of a second disk and its file system.
+VM_MODULES+=(ata_piix sd_mod crc32c_generic ext4)
 
 # pack FOLDER ARCHIVE
 pack() {
