@@ -13,21 +13,29 @@ find_root() {
 		with_lock "$LAB_CACHE/locks/roots" make_root "$@"
 }
 
-# The lists of a suite may be some days old where a mirror is; they are signed.
-# A kernel in there needs no initial RAM disk.
 make_root() {
-	local suite=$1 packages
+	local suite=$1
 	shift
-	packages=$(IFS=,; echo "$*")
 	[[ ! -e $ROOT_ARCHIVE ]] || return 0
 	stage "build: a Debian $suite with $*"
 	mkdir -p "${ROOT_ARCHIVE%/*}"
-	logged mmdebstrap as_root env INITRD=No mmdebstrap --mode=root --variant=minbase --components=main \
-		--aptopt='Acquire::Check-Valid-Until "false"' \
-		--aptopt='APT::Install-Recommends "false"' \
-		--include="$packages" "$suite" "$ROOT_ARCHIVE.new.tar"
+	bootstrap "$ROOT_ARCHIVE.new.tar" "$suite" "$@"
 	as_root chown "$(id -u):$(id -g)" "$ROOT_ARCHIVE.new.tar"
 	mv "$ROOT_ARCHIVE.new.tar" "$ROOT_ARCHIVE"
+}
+
+# bootstrap TARGET SUITE PACKAGE...: a Debian as a folder, or as an archive if
+# TARGET ends with .tar. The lists of a suite may be some days old where a mirror
+# is; they are signed. A kernel in there needs no initial RAM disk.
+bootstrap() {
+	local target=$1 suite=$2 packages
+	shift 2
+	packages=$(IFS=,; echo "$*")
+	logged mmdebstrap as_root env INITRD=No mmdebstrap --mode=root --variant=minbase --components=main \
+		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
+		--aptopt='APT::Install-Recommends "false"' \
+		--include="$packages" "$suite" "$target"
 }
 
 # open_root FOLDER SUITE PACKAGE...: unpacks it to FOLDER, and sets ROOT.
@@ -44,7 +52,7 @@ open_root() {
 # in_root COMMAND...: in ROOT, with a /proc, a /dev and processes of its own; all
 # that is mounted for it goes with its last process.
 in_root() {
-	in_root_with '' "$@"
+	enter_root -- "$@"
 }
 
 # in_root_with FOLDER COMMAND...: likewise, and this machine's FOLDER is /mini-vm
@@ -52,27 +60,20 @@ in_root() {
 in_root_with() {
 	local folder=$1
 	shift
-	# shellcheck disable=SC2016 # for the inner shell
-	as_root unshare --mount --pid --fork --kill-child sh -ec '
-		root=$1 folder=$2
-		shift 2
-		if [ -n "$folder" ]; then
-			mkdir -p "$root/mini-vm"
-			mount --bind "$folder" "$root/mini-vm"
-		fi
-		mount -t proc proc "$root/proc"
-		mount -t tmpfs tmpfs "$root/dev"
-		for name in null zero full random urandom tty; do
-			touch "$root/dev/$name"
-			mount --bind "/dev/$name" "$root/dev/$name"
-		done
-		mkdir "$root/dev/pts" "$root/dev/shm"
-		mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
-		ln -s pts/ptmx "$root/dev/ptmx"
-		ln -s /proc/self/fd "$root/dev/fd"
-		exec chroot "$root" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 \
-			PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"
-		' sh "$ROOT" "$folder" "$@"
+	enter_root --project "$folder" -- "$@"
+}
+
+# enter_root [lab/host/enter-root's OPTION]... -- COMMAND...
+enter_root() {
+	local options=()
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	as_root unshare --mount --pid --fork --kill-child "$LAB_ROOT/lab/host/enter-root" \
+		"${options[@]}" "$ROOT" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 \
+		PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"
 }
 
 # close_root: removes what open_root unpacked.
