@@ -44,17 +44,19 @@ logged() {
 	fail "$name failed (its output is above)"
 }
 
-# require_debian: the lab knows Debian 12 and its packages only.
+# require_debian [ARG]...: the lab knows Debian 12 and its packages only. Called
+# with this command's own arguments: elsewhere the command runs once more in a
+# Debian 12 of the lab's own, and this one ends with it.
 require_debian() {
 	local ID='' VERSION_ID='' PRETTY_NAME='another system'
 	if [[ -r /etc/os-release ]]; then
 		# shellcheck source=/dev/null
 		. /etc/os-release
 	fi
-	if [[ $ID != debian || $VERSION_ID != 12 ]]; then
-		fail "it runs on Debian 12, and this is $PRETTY_NAME"
-	fi
 	[[ $(uname -m) == x86_64 ]] || fail "it runs on x86-64, and this is $(uname -m)"
+	[[ $ID != debian || $VERSION_ID != 12 ]] || return 0
+	. "$LAB_ROOT/lab/lib/other-host.sh"
+	enter_debian "$PRETTY_NAME" "$LAB_ROOT/lab/${0##*/}" "$@"
 }
 
 # with_lock FILE COMMAND...: runs COMMAND, in a subshell, while nobody else
