@@ -213,6 +213,12 @@ static bool is_program_fault(const char *line)
 	return strstr(line, "traps: ") && strstr(line, " ip:");
 }
 
+/* What the kernel says of the CPU at boot: of some models, that no mitigation helps. */
+static bool is_about_cpu(const char *line)
+{
+	return strstr(line, "RETBleed: WARNING: ") || strstr(line, "Spectre V2 : WARNING: ");
+}
+
 static void scan_line(size_t at)
 {
 	const char *line = log_text.data + at;
@@ -220,7 +226,7 @@ static void scan_line(size_t at)
 
 	if (strstr(line, END_OF_CONSOLE))
 		console_ended = true;
-	if (is_program_fault(line))
+	if (is_program_fault(line) || is_about_cpu(line))
 		return;
 	for (i = 0; splat_at == SIZE_MAX && i < sizeof(splats) / sizeof(splats[0]); i++) {
 		if (strstr(line, splats[i])) {

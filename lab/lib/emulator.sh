@@ -43,16 +43,25 @@ emulator_packages() {
 	esac
 }
 
-# kernel_arguments KERNEL: what the kernel must be told on EMULATOR. The CPUs of
-# Bochs have more cores by CPUID leaf 4 than logical processors by leaf 1, and from
-# 6.9 on Linux warns of that if the CPU has hyper-threading.
+# kernel_arguments KERNEL CPU: what the kernel must be told on EMULATOR.
 kernel_arguments() {
-	case $EMULATOR in
-	bochs)
-		printf ' tsc_early_khz=%d' $((BOCHS_IPS / 1000))
-		if is_release_kernel "$1"; then printf ' clearcpuid=ht'; fi
+	local kernel=$1 cpu=$2 hidden=()
+	[[ $EMULATOR == bochs ]] || return 0
+	printf ' tsc_early_khz=%d' $((BOCHS_IPS / 1000))
+	# The CPUs of Bochs have more cores by CPUID leaf 4 than logical processors by
+	# leaf 1, and from 6.9 on Linux warns of that if the CPU has hyper-threading.
+	if is_release_kernel "$kernel"; then hidden+=(ht); fi
+	case $cpu in
+	# Of these models Bochs gives the size of the standard format, not of the
+	# compacted one, in CPUID.0DH.1:EBX; the kernel then warns and does without XSAVE.
+	corei7_skylake_x | corei3_cnl | corei7_icelake_u | tigerlake)
+		printf ' noxsaves'
+		hidden+=(xsavec)
 		;;
 	esac
+	if ((${#hidden[@]})); then
+		printf ' clearcpuid=%s' "$(IFS=, && echo "${hidden[*]}")"
+	fi
 }
 
 # emulator_command FOLDER DISK CPU CPUS MEMORY INTERACTIVE LOG SECOND-DISK: sets
