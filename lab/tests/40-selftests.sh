@@ -13,7 +13,7 @@ selftests() {
 	local programs
 	# Those that want another machine, kernel or time have entries below.
 	mapfile -t programs < <(make -s -C "$LAB_ROOT/selftests" --no-print-directory list |
-		sed 's,^build/,,' | grep -vxE 'cpuid_cost|failslab|fuzz|hostevents')
+		sed 's,^build/,,' | grep -vxE 'cpuid_cost|failslab|fuzz|hostevents|kexec')
 	((${#programs[@]})) || return 1
 	RUN_OPTIONS=(--no-tool)
 	run_programs selftests /selftests/ "${programs[@]}"
@@ -29,6 +29,40 @@ long_entry storms-on-two-cpus 'guests lose no write while the host changes their
 storms_on_two_cpus() {
 	RUN_OPTIONS=(--no-tool --cpus 2)
 	PROGRAM_SECONDS=400 run_programs two-cpus /selftests/ storms hostevents
+}
+
+long_entry kexec-beside-guests 'a kexec beside running guests leaves no CPU in VMX operation: the next kernel has both CPUs and runs guests' 700
+kexec_beside_guests() {
+	local status=0 name
+	write_program_runner >"$WORK/run-programs"
+	# The next kernel's initial RAM disk is made of what this one has; it has no
+	# /guests. The lab's init in it goes on with the same result channel.
+	cat >"$WORK/kexec" <<-'END'
+		next=/tmp/next
+		mkdir -p $next/lab $next/root $next/selftests
+		cp -a /init /bin /sbin /lib /lib64 /usr /etc $next
+		cp /lab/mini_vm.ko /lab/insmod /lab/next /lab/run-programs $next/lab
+		cp /selftests/smoke /selftests/modes $next/selftests
+		printf 'sh\0/lab/next\0' >$next/lab/command
+		(cd $next && find . | cpio -o -H newc) >/tmp/initrd || exit 1
+		rm -rf $next
+		KEXEC_KERNEL=/guests/vmlinuz KEXEC_INITRD=/tmp/initrd exec /selftests/kexec
+	END
+	cat >"$WORK/next" <<-'END'
+		grep -qw after-kexec /proc/cmdline && echo "next kernel: $(nproc) CPUs"
+		exec sh /lab/run-programs /selftests/ 120 smoke modes
+	END
+	# It is silent while it decompresses itself.
+	"$LAB_ROOT/lab/run" --no-tool --cpus 2 --stall 1200 --timeout 3600 --add "$WORK/run-programs:/lab/run-programs" \
+		--add "$WORK/kexec:/lab/kexec" --add "$WORK/next:/lab/next" -- \
+		sh /lab/kexec >"$WORK/programs" || status=$?
+	cat "$WORK/programs"
+	[[ $status == 0 ]] || return 1
+	grep -qx '# 2 CPUs ran guests; now the next kernel' "$WORK/programs" || return 1
+	grep -qx 'next kernel: 2 CPUs' "$WORK/programs" || return 1
+	for name in smoke modes; do
+		read_program "kexec.$name" "$name" "$WORK/programs" || return 1
+	done
 }
 
 entry exits-cost-what-the-budget-says 'exits that the module handles stay within selftests/budget (mitigations=off)' 150

@@ -8,7 +8,7 @@ selftests_on_the_debug_kernel() {
 	local programs
 	find_built_kernel debug
 	mapfile -t programs < <(make -s -C "$LAB_ROOT/selftests" --no-print-directory list |
-		sed 's,^build/,,' | grep -vx cpuid_cost)
+		sed 's,^build/,,' | grep -vxE 'cpuid_cost|kexec')
 	((${#programs[@]})) || return 1
 	RUN_OPTIONS=(--no-tool --kernel debug --memory 2048)
 	PROGRAM_SECONDS=600 run_programs debug /selftests/ "${programs[@]}"
