@@ -722,6 +722,82 @@ static void test_thp_offset(void)
 	command_mmio(&vcpu, OP_READ, GPA + SZ_2M - PAGE_SIZE, MVM_MMIO_READ);
 }
 
+/* One line of a file of "name number" lines; colons and units do not matter. */
+static long named_number(const char *path, const char *name)
+{
+	FILE *f = fopen(path, "r");
+	char line[128], word[64];
+	long value = -1, v;
+
+	if (!f)
+		return -1;
+	while (value < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63[^: ]%*[: ]%ld", word, &v) == 2 && !strcmp(word, name))
+			value = v;
+	fclose(f);
+	return value;
+}
+
+#define zero_page_allocs()	named_number("/proc/vmstat", "thp_zero_page_alloc")
+#define free_kb()		named_number("/proc/meminfo", "MemFree")
+
+/* A VM whose guest reads memory that was never touched. */
+static void read_zeros(void)
+{
+	u64 *mem = huge_alloc();
+	struct vcpu vcpu;
+	struct vm vm;
+
+	open_commands(&vm, &vcpu);
+	vm_slot(&vm, SLOT_FREE, 0, GPA, SZ_2M, mem);
+	for (u64 off = 0; off < SZ_2M; off += SZ_2M / 8)
+		CHECK_EQ(g_read(&vcpu, GPA + off), 0);
+	/* the guest's own page comes in the place of the zeros, and only there */
+	g_write(&vcpu, GPA + SZ_2M / 2, 1);
+	CHECK_EQ(g_read(&vcpu, GPA), 0);
+	CHECK_EQ(mem[SZ_2M / 16], 1);
+}
+
+#define ZERO_ROUNDS	24
+
+/*
+ * All processes share one huge page of zeros.  The kernel counts its users, and
+ * gives it back when there are none and memory is asked for; a reference that is
+ * left makes it lose these 2 MiB, and it takes others the next time.
+ */
+static void test_huge_zero(void)
+{
+	long refs, allocs = 0, lost = 0;
+
+	dev_fd();
+	refs = module_refs();
+	for (int i = 0; i <= ZERO_ROUNDS; i++) {
+		int pid;
+
+		CHECK(file_write("/proc/sys/vm/drop_caches", "2"));
+		/* the first round is for what stays in caches */
+		if (i == 1) {
+			allocs = zero_page_allocs();
+			lost = free_kb();
+		}
+		pid = fork();
+		if (!pid) {
+			read_zeros();
+			_exit(0);
+		}
+		wait_child(pid);
+		wait_module_refs(refs, "mvm-selftest");
+		/* the owner's address space goes in the background */
+		usleep(20000);
+	}
+	CHECK(file_write("/proc/sys/vm/drop_caches", "2"));
+	allocs = zero_page_allocs() - allocs;
+	lost -= free_kb();
+	diag("%ld huge pages of zeros came and went, %ld KiB with them", allocs, lost);
+	CHECK(allocs >= ZERO_ROUNDS / 2);
+	CHECK(lost < allocs * 1024);
+}
+
 static void test_hugetlb(void)
 {
 	struct vcpu vcpu;
@@ -932,6 +1008,8 @@ static const struct test tests[] = {
 	{ "owner: mremap moves pages out of and into a slot", test_mremap },
 	{ "owner: a transparent huge page, whole and split", test_thp },
 	{ "owner: a huge page at an odd offset", test_thp_offset },
+	{ "owner: a guest that reads a huge page of zeros leaves no reference to it",
+	  test_huge_zero, 60 },
 	{ "owner: hugetlb", test_hugetlb },
 	{ "owner: KSM merges pages, writes part them", test_ksm },
 	{ "owner: a storm of changes shows the guest no foreign page",
