@@ -64,6 +64,40 @@ apt_install() {
 		-o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
 }
 
+# find_package NAME: sets PACKAGE_DIR to where a Debian package is unpacked, in the
+# cache; it is not installed.
+find_package() {
+	local version
+	version=$(package_version "$1")
+	if [[ -z $version ]]; then
+		update_lists
+		version=$(package_version "$1")
+	fi
+	[[ -n $version ]] || fail "apt knows no $1"
+	PACKAGE_DIR=$LAB_CACHE/packages/$1-$version
+	[[ -e $PACKAGE_DIR ]] ||
+		with_lock "$LAB_CACHE/locks/packages" unpack_package "$1"
+}
+
+package_version() {
+	apt-cache --no-all-versions show "$1" 2>/dev/null | sed -n 's/^Version: //p' || :
+}
+
+unpack_package() {
+	local new=$PACKAGE_DIR.new
+	[[ ! -e $PACKAGE_DIR ]] || return 0
+	stage "download: $1"
+	rm -rf "$new"
+	mkdir -p "$new/download"
+	if ! download_into "$new/download" "$1" >/dev/null 2>&1; then
+		update_lists
+		logged 'apt-get download' download_into "$new/download" "$1"
+	fi
+	logged "dpkg-deb -x $1" dpkg-deb -x "$new"/download/*.deb "$new"
+	rm -r "$new/download"
+	mv "$new" "$PACKAGE_DIR"
+}
+
 # download_into FOLDER PACKAGE...: the package files alone, not installed.
 download_into() (
 	cd "$1" || exit

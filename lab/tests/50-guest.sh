@@ -95,3 +95,73 @@ running_guests_obey() {
 	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
 	run_programs control-vm /tool-tests/ control.sh
 }
+
+# Kernels of others: a name, the Debian package, the file in it.
+OTHER_KERNELS='gnumach gnumach-image-1.8-486 boot/gnumach-1.8-486.gz
+xen xen-hypervisor-4.17-amd64 boot/xen-4.17-amd64.gz'
+
+entry others-kernels-run-unchanged 'GNU Mach and Xen, as Debian ships them, say under mini-vm what they say under QEMU' 120
+others_kernels_run_unchanged() {
+	local name package file
+	mkdir "$WORK/others"
+	while read -r name package file; do
+		find_package "$package"
+		gzip -dc "$PACKAGE_DIR/$file" >"$WORK/others/$name"
+	done <<<"$OTHER_KERNELS"
+	write_others_runner >"$WORK/run-others"
+	"$LAB_ROOT/lab/run" --no-selftests --timeout 1200 --add "$WORK/others:/others" --add "$WORK/run-others:/lab/run-others" -- \
+		sh /lab/run-others /others mini-vm run --memory 64M --on-reset exit >"$WORK/others-here"
+	# QEMU takes a 64-bit ELF file for no Multiboot image.
+	objcopy -I elf64-x86-64 -O elf32-i386 "$WORK/others/gnumach"
+	sh "$WORK/run-others" "$WORK/others" qemu-system-x86_64 -accel tcg -machine pc -m 64 -nodefaults \
+		-display none -serial stdio -kernel >"$WORK/others-qemu"
+	while read -r name package file; do
+		what_it_said "$name" "$WORK/others-here" >"$WORK/said-here"
+		what_it_said "$name" "$WORK/others-qemu" >"$WORK/said-qemu"
+		cat "$WORK/said-here"
+		if [[ $(wc -l <"$WORK/said-here") -ge 3 ]] && diff "$WORK/said-qemu" "$WORK/said-here"; then
+			result pass "others-kernels.$name"
+		else
+			result fail "others-kernels.$name" 'it says something else than under QEMU'
+		fi
+	done <<<"$OTHER_KERNELS"
+}
+
+# what_it_said NAME FILE: without what differs from machine to machine.
+what_it_said() {
+	awk -v begin="### begin $1" -v end="### end $1" '
+		{ gsub(/\r/, "") }
+		$0 == begin { inside = 1; next }
+		$0 == end { inside = 0 }
+		inside' "$2" | grep -vE '^$|^(biosmem|vm_page|RTC time)|Bootloader:'
+}
+
+# The script that runs them, here and in the VM, each to its last word.
+write_others_runner() {
+	cat <<-'END'
+		#!/bin/sh
+		# run-others FOLDER COMMAND...
+		folder=$1
+		shift
+		out=$(mktemp)
+		for name in gnumach xen; do
+			case $name in
+			gnumach) line=console=com0 last='No bootstrap code loaded with the kernel!' ;;
+			xen) line='console=com1 com1=115200,8n1' last='Reboot in five seconds...' ;;
+			esac
+			"$@" "$folder/$name" --append "$line" </dev/null >"$out" &
+			pid=$! tries=0
+			until grep -qaF -- "$last" "$out" || [ $tries -ge 300 ]; do
+				tries=$((tries + 1))
+				sleep 0.2
+			done
+			kill $pid
+			wait $pid
+			echo "### begin $name"
+			cat "$out"
+			echo
+			echo "### end $name"
+		done
+		rm "$out"
+	END
+}
