@@ -59,21 +59,43 @@ install_with() {
 	make -C "$PROJECT" --no-print-directory "$1" KDIR="$KERNEL_HEADERS" DESTDIR="$there" MODULE="$2"
 }
 
-entry packages-install-and-go 'the Debian packages build in a clean system, DKMS builds the module in another, and purging leaves nothing' 350
+entry packages-install-and-go 'the Debian packages build in a clean system, DKMS builds the module in another, purging leaves nothing; in the lab VM the commands that the README names first work, word for word' 600
 packages_install_and_go() {
 	trap 'close_roots' EXIT
 	build_packages
+	result pass packages.build
 	install_packages_there
+	keep_module
 	remove_packages_there
+	result pass packages.install-and-purge
+	close_root
+	prepare_vm_root
+	# An emulator takes very long to compile: there DKMS is given the module that it
+	# has built for this very kernel here.
+	as_root install -D -m 644 "$WORK/dkms.tar.gz" \
+		"$ROOT/usr/share/mini-vm-dkms/mini-vm-$(dkms_version).dkms.tar.gz"
+	run_readme_in_the_vm 2400
+	if grep '^Building initial module' "$WORK/first-use"; then return 1; fi
+	result pass packages.readme-in-the-vm
+}
+
+long_entry packages-compile-in-the-vm 'the same commands, and DKMS compiles the module in the lab VM' 3600
+packages_compile_in_the_vm() {
+	trap 'close_roots' EXIT
+	build_packages
+	prepare_vm_root
+	run_readme_in_the_vm 14400
+	grep "^Building initial module for $KERNEL_RELEASE" "$WORK/first-use"
 }
 
 close_roots() {
-	for ROOT in "$WORK/root-build" "$WORK/root"; do
+	for ROOT in "$WORK/root-build" "$WORK/root" "$WORK/root-vm"; do
 		close_root
 	done
 }
 
-# Nothing but what debian/control names, and what every build has.
+# Nothing but what debian/control names, and what every build has. Leaves the
+# packages in $WORK/packages.
 build_packages() {
 	local names
 	mapfile -t names < <(awk '
@@ -94,14 +116,25 @@ build_packages() {
 	# The maintainers have no address for packages, and no bug to close.
 	in_root sh -ec 'cd /build && lintian --allow-root --fail-on error,warning --suppress-tags \
 		bogus-mail-host,bogus-mail-host-in-debian-changelog,initial-upload-closes-no-bugs *.changes'
-	cp "$ROOT"/build/*.deb "$WORK/"
+	mkdir "$WORK/packages"
+	cp "$ROOT"/build/*.deb "$WORK/packages/"
+	close_root
 }
 
-# What is there before is what no package of ours has to bring: a kernel's headers.
+# open_plain_root FOLDER: a system as a user has it before he installs ours, with
+# the kernel that the lab VM runs, that kernel's headers and DKMS. An initial RAM
+# disk is made without drivers, which takes less time.
+open_plain_root() {
+	find_stock_kernel
+	open_root "$1" bookworm apt busybox dkms "linux-headers-$KERNEL_RELEASE" \
+		"linux-image-$KERNEL_RELEASE" sudo udev zstd
+	in_root sh -c 'echo MODULES=list >/etc/initramfs-tools/conf.d/small'
+}
+
 install_packages_there() {
 	local modules
-	open_root "$WORK/root" bookworm apt dkms linux-headers-amd64
-	as_root cp "$WORK"/mini-vm_*.deb "$WORK"/mini-vm-dkms_*.deb "$ROOT/tmp/"
+	open_plain_root "$WORK/root"
+	as_root cp "$WORK"/packages/mini-vm_*.deb "$WORK"/packages/mini-vm-dkms_*.deb "$ROOT/tmp/"
 	in_root apt-get -qq update
 	in_root sh -ec 'apt-get -qq -y install /tmp/mini-vm-dkms_*.deb /tmp/mini-vm_*.deb'
 	in_root getent group mini-vm
@@ -120,8 +153,115 @@ install_packages_there() {
 	in_root sh -c 'mini-vm check; test $? = 4'
 }
 
+# keep_module: DKMS's own way to hand on what it has built; in $WORK/dkms.tar.gz.
+keep_module() {
+	in_root dkms mktarball -m mini-vm -v "$(dkms_version)" -k "$KERNEL_RELEASE" --archive mini-vm.tar.gz
+	as_root cat "$ROOT/var/lib/dkms/mini-vm/$(dkms_version)/tarball/mini-vm.tar.gz" >"$WORK/dkms.tar.gz"
+}
+
+dkms_version() {
+	sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$LAB_ROOT/dkms.conf"
+}
+
 remove_packages_there() {
 	in_root apt-get -qq -y purge mini-vm mini-vm-dkms
 	[[ -z $(in_root find / -xdev -path /proc -prune -o -path /tmp -prune -o \
 		\( -name '*mini-vm*' -o -name 'mini_vm*' \) -print | grep -vE '^/(run/mini-vm|var/(log|cache)/)' | tee /dev/stderr) ]]
+}
+
+# A Debian with a user, an initial RAM disk, our packages in the user's home and
+# what they depend on. The VM has no network.
+prepare_vm_root() {
+	open_plain_root "$WORK/root-vm"
+	in_root sh -ec 'useradd --create-home --shell /bin/bash --groups sudo user
+		echo "user ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/user
+		echo 127.0.0.1 debian >>/etc/hosts'
+	as_root cp "$WORK"/packages/*.deb "$ROOT/home/user/"
+	in_root apt-get -qq update
+	# shellcheck disable=SC2016 # for the shell there
+	in_root sh -ec 'for package in /home/user/mini-vm_*.deb /home/user/mini-vm-dkms_*.deb; do
+			apt-get -qq -y satisfy "$(dpkg-deb -f "$package" Depends)"
+		done'
+	# Small, for the emulator: the lists that apt reads and the modules that depmod
+	# reads.
+	# shellcheck disable=SC2016 # likewise
+	in_root sh -ec 'rm -r /var/lib/apt/lists/* /lib/modules/*/kernel/[!f]*
+		depmod "$1"
+		update-initramfs -c -k "$1"' sh "$KERNEL_RELEASE"
+	write_first_use | as_root tee "$ROOT/root/first-use" >/dev/null
+	readme_commands | as_root tee "$ROOT/root/readme" >/dev/null
+}
+
+# The commands under "Install it", a block after the other, with a line "--" behind
+# each.
+readme_commands() {
+	awk '/^## / { inside = $0 == "## Install it" }
+		inside && /^    / { print substr($0, 5); code = 1; next }
+		code { print "--"; code = 0 }' "$LAB_ROOT/README.md"
+}
+
+# run_readme_in_the_vm SECONDS
+run_readme_in_the_vm() {
+	[[ $(readme_commands | grep -c -- '^--$') == 3 ]] || return 1
+	make_disk "$WORK/debian.disk" 200
+	"$LAB_ROOT/lab/run" --no-module --no-tool --no-selftests --memory 1536 --timeout "$1" \
+		--disk "$WORK/debian.disk" -- /lab/in-debian bash /root/first-use | tr -d '\r' | tee "$WORK/first-use"
+	grep -qx 'This machine can run VMs.' "$WORK/first-use" || return 1
+	grep -q "^guest: Linux .* $KERNEL_RELEASE .*GNU/Linux$" "$WORK/first-use" || return 1
+	grep -q '^guest: .*flags.* hypervisor' "$WORK/first-use" || return 1
+	grep -qx 'first-use: the end' "$WORK/first-use"
+}
+
+# The script that runs in the Debian in the VM.
+write_first_use() {
+	cat <<-'END'
+		# first-use: does what /root/readme says, as a user who logs in for each block;
+		# then types at the guest that the last block starts.
+		set -euo pipefail
+		mapfile -d '' -t blocks < <(awk '$0 == "--" { printf "%c", 0; next } 1' /root/readme)
+		fail() {
+			printf 'first-use: %s\n' "$*"
+			exit 1
+		}
+		# as_user COMMANDS: at a terminal, after a login.
+		as_user() {
+			printf '%s' "$1" >/tmp/commands
+			script --quiet --return --flush --command 'su - user -c ". /tmp/commands"' /dev/null
+		}
+		for block in "${blocks[@]:0:2}"; do
+			# apt asks whether to go on.
+			echo y | as_user "$block" || fail "status $?: $block"
+		done
+		[[ -c /dev/mini-vm && $(stat -c '%a %G' /dev/mini-vm) == '660 mini-vm' ]] || fail 'the device is not for the group'
+		# As at every start of the machine: udev finds the CPU and loads the module.
+		modprobe -r mini_vm
+		[[ ! -e /dev/mini-vm ]] || fail 'the device is still there'
+		udevadm trigger --action=add --subsystem-match=cpu --settle
+		udevadm settle
+		[[ -c /dev/mini-vm && $(stat -c '%a %G' /dev/mini-vm) == '660 mini-vm' ]] || fail 'udev did not load the module'
+		echo 'first-use: udev has loaded the module'
+		mkfifo /tmp/keys
+		as_user "${blocks[2]}" </tmp/keys >/tmp/screen 2>&1 &
+		run=$!
+		exec 3>/tmp/keys
+		# await TEXT
+		await() {
+			until grep -qaF -- "$1" /tmp/screen; do
+				kill -0 "$run" 2>/dev/null || {
+					cat /tmp/screen
+					fail "the guest ended before it showed '$1'"
+				}
+				sleep 0.5
+			done
+		}
+		await '(initramfs)'
+		printf '%s\r' 'echo "guest: $(uname -a)"; echo "guest: $(grep -m1 ^flags /proc/cpuinfo)"' >&3
+		await 'guest: flags'
+		printf '%s\r' 'poweroff -f' >&3
+		status=0
+		wait "$run" || status=$?
+		cat /tmp/screen
+		[[ $status == 0 ]] || fail "the run ended with status $status"
+		echo 'first-use: the end'
+	END
 }
