@@ -27,7 +27,7 @@ INSTALL ?= install
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_TREE = $(DESTDIR)/usr/src/mini-vm-$(VERSION)
 # The KUnit tests need a kernel with KUnit; what DKMS builds needs none of them.
-DKMS_FILES = Kbuild dkms.conf uapi/linux/mini_vm.h $(wildcard module/compat/*.h) \
+DKMS_FILES = Kbuild dkms.conf uapi/linux/mini_vm.h $(wildcard module/compat/*.[hS]) \
 	$(filter-out %_test.c module/kunit.c %/entry_offsets.h,$(wildcard module/*.[ch] module/*.S)) \
 	$(wildcard LICENSES/*)
 # What uname -r says there; Debian's kernel.release is another name.

@@ -20,9 +20,9 @@
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include <asm/msr-index.h>
-#include <asm/nospec-branch.h>
 #include <asm/percpu.h>
 #include <asm/unwind_hints.h>
+#include "compat/nospec-branch.h"
 #include "entry_offsets.h"
 
 /*
@@ -123,7 +123,7 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	wrmsr
 	lfence
 .Librs_done:
-	CLEAR_BRANCH_HISTORY_VMEXIT
+	MVM_CLEAR_BRANCH_HISTORY
 	pop	%rax
 
 	pop	%rdi

@@ -23,8 +23,8 @@
 #include <linux/sizes.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
-#include <asm/nospec-branch.h>
 #include <asm/segment.h>
+#include "compat/nospec-branch.h"
 #include "mitigations.h"
 
 /* VERW clears the buffers only with a memory operand. */
@@ -65,7 +65,7 @@ static void flush_l1d_by_loads(void)
 void mvm_mitigate_before_guest(bool other_vcpu)
 {
 	if (other_vcpu)
-		indirect_branch_prediction_barrier();
+		mvm_ibpb();
 	if (l1d_flush == L1D_MSR)
 		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
 	else if (l1d_flush == L1D_LOADS)
@@ -82,7 +82,7 @@ void mvm_mitigate_before_guest(bool other_vcpu)
 void mvm_mitigate_after_guest(bool others_vmcs)
 {
 	if (others_vmcs)
-		indirect_branch_prediction_barrier();
+		mvm_ibpb();
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);

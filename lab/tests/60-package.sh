@@ -10,8 +10,8 @@ supported_range_agrees() {
 	local version major minor by_dkms by_header supported=0 refused=0
 	# shellcheck source=/dev/null
 	. "$LAB_ROOT/dkms.conf"
-	mkdir -p "$WORK/range/linux" "$WORK/range/asm"
-	touch "$WORK/range"/linux/{list,mm,types}.h "$WORK/range"/asm/{cpufeatures,msr}.h
+	mkdir -p "$WORK/range/linux" "$WORK/range/asm/cpuid"
+	touch "$WORK/range"/linux/{list,mm,types}.h "$WORK/range"/asm/{cpufeatures,msr,cpuid/api}.h
 	for version in 5.10 5.19 6.0 6.{1..19} 7.{0..9} 8.0 16.1 61.2; do
 		major=${version%.*} minor=${version#*.}
 		printf '#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + (c))\n%s\n' \

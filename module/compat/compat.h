@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * compat.h - differences between kernels, in one place, included before every
- * file of the module.  No version is tested anywhere else.
+ * compat.h - differences between kernels, included before every C file of the
+ * module.  No version is tested outside of this folder.
  */
 #ifndef MVM_COMPAT_H
 #define MVM_COMPAT_H
 
 #include <linux/version.h>
 
-/* Both ends have been built for; dkms.conf has the same range. */
+/* 6.1, 6.12 and 7.2 are built for and booted; dkms.conf has the same range. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "mini-vm needs Linux 6.1 or newer"
 #endif
-/*
- * The rest of this file has what is new up to 7.2, but the mitigations of a
- * newer kernel are for KVM alone: modpost refuses clear_bhb_loop and write_ibpb.
- */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#error "mini-vm supports Linux 6.1 to 6.12"
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#error "mini-vm supports Linux 6.1 to 7.2"
 #endif
 
 #include <linux/list.h>

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * nospec-branch.h - <asm/nospec-branch.h>, and in our own code the two steps of
+ * it that newer kernels export to KVM's modules alone; for C and assembly.
+ */
+#ifndef MVM_COMPAT_NOSPEC_BRANCH_H
+#define MVM_COMPAT_NOSPEC_BRANCH_H
+
+#include <linux/version.h>
+#include <asm/nospec-branch.h>
+
+/* The exports became KVM's after 6.12; ours do the same, so they may start early. */
+#define MVM_OWN_BRANCH_STEPS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
+
+/* The same, with another name. */
+#if !defined(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT) && defined(X86_FEATURE_CLEAR_BHB_VMEXIT)
+#define X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT	X86_FEATURE_CLEAR_BHB_VMEXIT
+#endif
+
+#ifdef __ASSEMBLY__
+
+/*
+ * Clears the branch history where the kernel chose to after VM exits.  Changes
+ * RAX, RCX and the flags.
+ */
+.macro MVM_CLEAR_BRANCH_HISTORY
+#if MVM_OWN_BRANCH_STEPS
+	ALTERNATIVE "jmp .Lhistory_left_\@", "", X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+	call	mvm_clear_branch_history
+	lfence
+.Lhistory_left_\@:
+#else
+	CLEAR_BRANCH_HISTORY_VMEXIT
+#endif
+.endm
+
+#else /* !__ASSEMBLY__ */
+
+#include <asm/cpufeature.h>
+#include <asm/msr-index.h>
+
+/*
+ * The indirect branch predictor barrier (SDM 4, IA32_PRED_CMD).  No branch is in
+ * front of it that could be mispredicted: the test is patched away.
+ */
+static __always_inline void mvm_ibpb(void)
+{
+#if MVM_OWN_BRANCH_STEPS
+	if (static_cpu_has(X86_FEATURE_USE_IBPB))
+		asm volatile("wrmsr" : : "c"(MSR_IA32_PRED_CMD), "a"(PRED_CMD_IBPB), "d"(0)
+			     : "memory");
+#else
+	indirect_branch_prediction_barrier();
+#endif
+}
+
+#endif /* __ASSEMBLY__ */
+
+#endif /* MVM_COMPAT_NOSPEC_BRANCH_H */
