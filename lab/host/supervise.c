@@ -9,7 +9,9 @@
  *                      "{tty}" in ARG becomes the device to connect to it
  *     --get FILE       where the next file that the VM sends back belongs
  *     --timeout S      seconds after which the run is over
- *     --stall S        seconds without a sign of life that mean a lock-up
+ *     --stall S        seconds without a sign of life that mean a lock-up: of the
+ *                      emulator's CPU time, so that a busy host is not blamed on
+ *                      the VM; of STALL_IDLE times as many by the clock
  *     --start S        the time, in seconds since 1970, that stages count from
  *
  * The emulator runs in a session of its own, its screen is drawn into a
@@ -49,6 +51,8 @@
 
 /* How long a dying kernel may go on to print, in seconds. */
 #define LAST_WORDS	3.0
+/* How much longer a VM may be silent whose emulator hardly runs. */
+#define STALL_IDLE	10
 /* How long the console may lag behind the end of the run, in seconds. */
 #define CONSOLE_LAG	5.0
 
@@ -96,7 +100,7 @@ static struct text log_text;	/* the whole console */
 static size_t scanned;		/* how much of it has been scanned */
 static size_t splat_at = SIZE_MAX;
 static char splat_name[64];
-static double dying_since, last_progress, ended_at;
+static double dying_since, last_progress, last_progress_cpu, ended_at;
 static bool console_ended, kernel_is_up, shell_is_up, have_status, lab_failed;
 static int command_status;
 static FILE *incoming;
@@ -115,6 +119,24 @@ static double now(void)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The CPU time that the emulator has had; 0 without one. */
+static double emulator_seconds(void)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (emulator <= 0 || clock_getcpuclockid(emulator, &clock) || clock_gettime(clock, &t) < 0)
+		return 0;
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The VM has given a sign of life. */
+static void note_progress(void)
+{
+	last_progress = now();
+	last_progress_cpu = emulator_seconds();
 }
 
 static void __attribute__((format(printf, 1, 2))) stage(const char *format, ...)
@@ -263,7 +285,7 @@ static void read_console(void)
 
 	while ((n = read(console, buffer, sizeof(buffer))) > 0) {
 		append(&log_text, buffer, (size_t)n);
-		last_progress = now();
+		note_progress();
 	}
 	scan_console();
 }
@@ -366,7 +388,7 @@ static void read_channel(void)
 
 	while ((n = read(channel, buffer, sizeof(buffer))) > 0) {
 		append(&pending, buffer, (size_t)n);
-		last_progress = now();
+		note_progress();
 	}
 	while (pending.size - done >= RECORD_HEADER && !have_status) {
 		unsigned char *record = (unsigned char *)pending.data + done;
@@ -447,7 +469,9 @@ static void judge(double started)
 		show_console_tail();
 		finish(EXIT_TIMEOUT, "exit 124: the time is up after %.0f s", options.timeout);
 	}
-	if (options.stall > 0 && !options.interactive && now() - last_progress > options.stall) {
+	if (options.stall > 0 && !options.interactive &&
+	    (emulator_seconds() - last_progress_cpu > options.stall ||
+	     now() - last_progress > STALL_IDLE * options.stall)) {
 		if (splat_at != SIZE_MAX)
 			finish_splat();
 		show_console_tail();
@@ -480,7 +504,7 @@ static void serve_terminal(struct pollfd *keys, struct pollfd *output)
 			write_all(1, buffer, (size_t)n);
 			write_all(console, buffer, (size_t)n);
 			append(&log_text, buffer, (size_t)n);
-			last_progress = now();
+			note_progress();
 			scan_console();
 		}
 	}
@@ -513,7 +537,7 @@ static void loop(void)
 	};
 	double started = now();
 
-	last_progress = started;
+	note_progress();
 	for (;;) {
 		char drop[4096];
 
