@@ -3,13 +3,19 @@
 # The selftests once more on the debug kernel: KASAN, UBSAN, lockdep,
 # DEBUG_ATOMIC_SLEEP and kmemleak watch, and any splat or leak fails the run.
 
-entry selftests-on-the-debug-kernel 'every selftest passes on the debug kernel, without a splat or a leak' 1500
+entry selftests-on-the-debug-kernel 'the selftests, and failing allocations, on the debug kernel: no splat, no leak' 1800
 selftests_on_the_debug_kernel() {
 	local programs
-	find_built_kernel debug
 	mapfile -t programs < <(make -s -C "$LAB_ROOT/selftests" --no-print-directory list |
-		sed 's,^build/,,' | grep -vxE 'cpuid_cost|kexec')
+		sed 's,^build/,,' | grep -vxE 'cpuid_cost|fuzz|hostevents|kexec')
 	((${#programs[@]})) || return 1
-	RUN_OPTIONS=(--no-tool --kernel debug --memory 2048)
-	PROGRAM_SECONDS=600 run_programs debug /selftests/ "${programs[@]}"
+	on_the_debug_kernel debug "${programs[@]}"
+}
+
+# on_the_debug_kernel GROUP PROGRAM...
+on_the_debug_kernel() {
+	find_built_kernel debug
+	# The memory: kmemleak reads KASAN's shadow of it.
+	RUN_OPTIONS=(--no-tool --kernel debug --memory 768 --stall 600)
+	PROGRAM_SECONDS=600 BOOT_SECONDS=3600 run_programs "$1" /selftests/ "${@:2}"
 }
