@@ -31,6 +31,34 @@ storms_on_two_cpus() {
 	PROGRAM_SECONDS=400 run_programs two-cpus /selftests/ storms hostevents
 }
 
+long_entry silicon-in-the-lab 'the checklist for real CPUs runs through in the lab, and no row passes: what only silicon shows is marked so' 400
+silicon_in_the_lab() {
+	local status=0
+	"$LAB_ROOT/lab/run" --emulator bochs --no-tool --timeout 3600 --add "$LAB_ROOT/selftests/silicon:/selftests/silicon" -- \
+		sh /selftests/silicon >"$WORK/silicon" || status=$?
+	cat "$WORK/silicon"
+	[[ $status == 0 ]] || return 1
+	grep -qx 'Real CPU: no, Bochs, an emulator' "$WORK/silicon" || return 1
+	# The first two columns of the table.
+	sed '1,/^What /d; /^===/d' "$WORK/silicon" | cut -c1-38 | sed 's/ *$//' >"$WORK/rows"
+	diff -u - "$WORK/rows" <<-'END'
+		smallest guests               emulated
+		attack guests                 emulated
+		CPU modes                     emulated
+		guest memory                  emulated
+		migration between CPUs        skipped
+		CPU offline and online        skipped
+		sampling by a timer           emulated
+		sampling by NMIs              skipped
+		perf, sampling all CPUs       not run
+		suspend, parts                emulated
+		suspend to RAM                not run
+		beside KVM                    emulated
+		CPUID round trip              emulated
+		kexec                         by hand
+	END
+}
+
 long_entry kexec-beside-guests 'a kexec beside running guests leaves no CPU in VMX operation: the next kernel has both CPUs and runs guests' 700
 kexec_beside_guests() {
 	local status=0 name
