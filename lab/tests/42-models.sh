@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # Other CPUs than the lab's usual one: those that lack what the module needs are
-# refused with one sentence, a newer one runs guests with what it has.
+# refused with one sentence, the others run guests with what they have.
 
 NEED_WESTMERE='use a machine with an Intel CPU of 2010 (Westmere) or later, or the lab, which emulates one ('"'lab/demo'"').'
 
@@ -17,9 +17,24 @@ cpu_lynnfield_is_refused() {
 		"The CPU has no unrestricted guests (real mode under EPT), which mini-vm needs: $NEED_WESTMERE"
 }
 
+# An older and a newer one than the default, Broadwell.
+entry cpu-ivy-bridge-runs-guests 'guests run on a CPU of 2012: no accessed and dirty bits in the EPT, no INVPCID, no VMCS shadowing' 90
+cpu_ivy_bridge_runs_guests() {
+	cpu_runs_guests corei7_ivy_bridge_3770k
+}
+
 entry cpu-skylake-runs-guests 'guests run on a CPU of 2017: AVX-512, TSC scaling, page-modification logging' 90
 cpu_skylake_runs_guests() {
 	cpu_runs_guests corei7_skylake_x
+}
+
+long_entry other-cpus-run-guests 'guests run on CPUs of 2010 (the first with unrestricted guests), 2011, 2013, 2018 and later' 540
+other_cpus_run_guests() {
+	local model
+	for model in corei5_arrandale_m520 corei7_sandy_bridge_2600k corei7_haswell_4770 \
+		corei3_cnl corei7_icelake_u tigerlake; do
+		cpu_runs_guests "$model"
+	done
 }
 
 # cpu_runs_guests MODEL
