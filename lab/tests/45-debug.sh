@@ -16,6 +16,6 @@ selftests_on_the_debug_kernel() {
 on_the_debug_kernel() {
 	find_built_kernel debug
 	# The memory: kmemleak reads KASAN's shadow of it.
-	RUN_OPTIONS=(--no-tool --kernel debug --memory 768 --stall 600)
+	RUN_OPTIONS=(--no-tool --kernel debug --memory 768)
 	PROGRAM_SECONDS=600 BOOT_SECONDS=3600 run_programs "$1" /selftests/ "${@:2}"
 }
