@@ -281,12 +281,14 @@ enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu)
 /**
  * mvm_vcpu_take_posted() - interrupts that others have posted, and a timer that
  *			    has fired, become the vCPU's own
- * @vcpu: vCPU; called by its runner, outside a window
+ * @vcpu: vCPU; called by its runner, before the VMCS is loaded; IRQs may be off
  */
 void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
 {
 	unsigned int vector;
 
+	if (likely(!READ_ONCE(vcpu->requests)))
+		return;
 	if (test_and_clear_bit(MVM_REQ_TIMER, &vcpu->requests))
 		mvm_vcpu_update_timer(vcpu);
 	if (test_and_clear_bit(MVM_REQ_IRR, &vcpu->requests)) {
@@ -310,8 +312,6 @@ static bool attend(struct mvm_vcpu *vcpu)
 	smp_mb__after_atomic();
 	if (unlikely(READ_ONCE(vcpu->run->immediate_exit)) && !vcpu->forced_exit)
 		vcpu->forced_exit = MVM_EXIT_INTR;
-	if (likely(!READ_ONCE(vcpu->requests)))
-		return true;
 	mvm_vcpu_take_posted(vcpu);
 	return !test_bit(MVM_REQ_STOP, &vcpu->requests);
 }

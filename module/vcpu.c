@@ -21,9 +21,6 @@
 
 static_assert(sizeof(struct mvm_run) <= PAGE_SIZE);
 
-/* The shortest period of the APIC timer: 20 us, so that no guest storms the host. */
-#define TIMER_MIN_TICKS(khz)	((khz) / 50)
-
 /* ---- ioctls that work while the vCPU runs ---- */
 
 static long vcpu_kick(void *object, void *args)
@@ -260,8 +257,9 @@ static void power_up(struct mvm_vcpu *vcpu)
 	vcpu->deferred_interrupt = MVM_NO_INTERRUPT;
 	vcpu->cpuid = mvm_supported_cpuid;
 	mvm_msr_init(&vcpu->msr);
+	/* The timer's shortest period: 20 us, so that no guest storms the host. */
 	lapic_reset(&vcpu->lapic, vcpu->id, vcpu->id == 0, mvm_caps.timer_ratio,
-		    TIMER_MIN_TICKS(mvm_caps.tsc_khz));
+		    mvm_caps.tsc_khz / 50);
 	/* The identification of the CPU (SDM 3A 10.1.2): family, model, stepping. */
 	vcpu->run->gpr[MVM_RDX] = mvm_cpuid_lookup(&vcpu->cpuid, 1, 0)->eax;
 	vcpu->run->rip = 0xfff0;

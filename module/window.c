@@ -393,6 +393,8 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	vcpu->window_cpu = smp_processor_id();
 	smp_store_release(&vcpu->in_window, true);
 	smp_mb();
+	/* Where the host is slow, a timer of the guest is always due by now. */
+	mvm_vcpu_take_posted(vcpu);
 	if (READ_ONCE(vcpu->requests) || need_resched())
 		goto out;
 
