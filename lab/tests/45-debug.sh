@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # The selftests once more on the debug kernel: KASAN, UBSAN, lockdep,
-# DEBUG_ATOMIC_SLEEP and kmemleak watch, and any splat or leak fails the run.
+# DEBUG_ATOMIC_SLEEP and kmemleak watch, and any splat or leak fails the run. To build
+# that kernel takes 15 minutes of a core, to run all on it more than 30.
 
-entry selftests-on-the-debug-kernel 'the selftests, and failing allocations, on the debug kernel: no splat, no leak' 1800
+long_entry selftests-on-the-debug-kernel 'the selftests, and failing allocations, on the debug kernel: no splat, no leak' 2200
 selftests_on_the_debug_kernel() {
 	local programs
 	mapfile -t programs < <(make -s -C "$LAB_ROOT/selftests" --no-print-directory list |
