@@ -119,7 +119,7 @@ static void test_stops(void)
 		do {
 			vcpu_run_async(&vcpu);
 			/* some microseconds, or many where the kernel is slow */
-			sleep_ns(random_below(&r, 1000 << random_below(&r, 8)));
+			sleep_ns(random_below(&r, 1000 << random_below(&r, 12)));
 			if (vcpu_stop(&vcpu) == MVM_EXIT_INTR) {
 				stops++;
 				vcpu_get_sregs(&vcpu, &s);
