@@ -105,8 +105,9 @@ tool_runs_guests() {
 	run_programs tool-vm /tool-tests/ guests.sh multiboot.sh unittest.sh
 }
 
-# run_programs GROUP FOLDER PROGRAM...: runs TAP programs in the lab VM, which
-# lab/run starts with RUN_OPTIONS. When one takes the VM down, it has failed, and
+# run_programs GROUP FOLDER PROGRAM...: runs TAP programs, each perhaps with
+# arguments ('fuzz --calls 9'), in the lab VM, which lab/run starts with
+# RUN_OPTIONS. When one takes the VM down, it has failed, and
 # the next boot goes on behind it.
 run_programs() {
 	local group=$1 folder=$2 output=$WORK/programs status name index
@@ -119,7 +120,7 @@ run_programs() {
 		cat "$output"
 		while (($#)); do
 			name=$1
-			read_program "$group.$name" "$name" "$output" || break
+			read_program "$group.${name%% *}" "$name" "$output" || break
 			shift
 		done
 		if ((status == 0 && $# == 0)); then
@@ -128,14 +129,14 @@ run_programs() {
 			result fail "$group.vm-stays-sound" "the run ended with status $status"
 		else
 			index=$(grep -c '^### begin ' "$output" || :)
-			result fail "$group.$1" "did not end; the run ended with status $status"
+			result fail "$group.${1%% *}" "did not end; the run ended with status $status"
 			shift
 			# A VM that does not even start the first program will not later.
 			((index > 0)) || break
 		fi
 	done
 	for name in "$@"; do
-		result fail "$group.$name" 'could not be run'
+		result fail "$group.${name%% *}" 'could not be run'
 	done
 }
 
@@ -167,7 +168,8 @@ write_program_runner() {
 		for program; do
 			echo "### begin $program"
 			status=0
-			timeout "$seconds" "$folder$program" </dev/null 2>&1 || status=$?
+			# A program's arguments are words of its own.
+			timeout "$seconds" $folder$program </dev/null 2>&1 || status=$?
 			echo
 			echo "### end $program $status"
 		done

@@ -13,10 +13,15 @@ selftests_on_the_debug_kernel() {
 	on_the_debug_kernel debug "${programs[@]}"
 }
 
+long_entry fuzz-on-the-debug-kernel '20,000 random ioctls on the debug kernel: no splat, no leak' 900
+fuzz_on_the_debug_kernel() {
+	on_the_debug_kernel debug-fuzz 'fuzz --calls 20000'
+}
+
 # on_the_debug_kernel GROUP PROGRAM...
 on_the_debug_kernel() {
 	find_built_kernel debug
 	# The memory: kmemleak reads KASAN's shadow of it.
 	RUN_OPTIONS=(--no-tool --kernel debug --memory 768)
-	PROGRAM_SECONDS=600 BOOT_SECONDS=3600 run_programs "$1" /selftests/ "${@:2}"
+	PROGRAM_SECONDS=1200 BOOT_SECONDS=3600 run_programs "$1" /selftests/ "${@:2}"
 }
