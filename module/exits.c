@@ -512,6 +512,11 @@ static enum exit_result exit_ept_violation(struct mvm_vcpu *vcpu)
 	if (vcpu->event.info)
 		fault->flags |= MVM_MMIO_IN_DELIVERY;
 	block_nmi_again(vcpu, qualification);
+	if (mvm_memory_fault_fast(vcpu->vm, &vcpu->fault_cache, fault->gpa, fault->flags & MVM_ACCESS)) {
+		trace_mvm_ept_fault(vcpu, 0);
+		return vcpu->event.info ? EXIT_INJECT : EXIT_RESUME;
+	}
+	vcpu->stats.ept_faults_slow++;
 	return EXIT_FAULT;
 }
 

@@ -9,6 +9,9 @@
  * takes it away, or changes it in any way, the mmu notifier zaps the mapping
  * first, and the guest faults again.
  *
+ * Most pages that a guest touches first are there already: those the fault finds
+ * within the window, without a look at anything that sleeps (fault_fast).
+ *
  * Two protocols make that safe:
  *
  * - fault_is_stale(): a page that was looked up before an invalidation is not
@@ -21,7 +24,6 @@
  */
 #include <linux/cpu.h>
 #include <linux/io.h>
-#include <linux/kthread.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
@@ -36,9 +38,9 @@
 #include "memory.h"
 #include "vm.h"
 
-/* unused ones included: they have no length, so no address matches */
+/* those that were ever used: the others have no length, so no address matches */
 #define for_each_slot(memory, slot)					\
-	for ((slot) = (memory)->slots; (slot) < (memory)->slots + MVM_MAX_SLOTS; (slot)++)
+	for ((slot) = (memory)->slots; (slot) < (memory)->slots + (memory)->slots_end; (slot)++)
 
 /*
  * Zap guest-physical addresses, and end the critical section of memory->lock
@@ -157,7 +159,7 @@ struct fault {
 	bool writable;			/* the slot lets it */
 
 	/* for fault_is_stale() */
-	struct mmu_interval_notifier *notifier;
+	struct mvm_mem_slot *slot;
 	unsigned long seq, slots_removed;
 
 	/* what to map */
@@ -206,30 +208,40 @@ static bool fault_may_be_large(const struct mvm_memory *memory, const struct mvm
 	return level >= EPT_LEVEL_2M;
 }
 
-/* Look the slot up and set @fault going; false: that is MMIO. */
+/* Set @fault going.  Returns the slot; NULL: that is MMIO. */
+static struct mvm_mem_slot *fault_find_slot(struct mvm_memory *memory, struct fault *fault,
+					    u64 gpa, u64 access)
+{
+	struct mvm_mem_slot *slot = slot_find(memory, gpa);
+
+	*fault = (struct fault){ .gpa = gpa, .write = access == EPT_WRITE, .level = EPT_LEVEL_4K };
+	if (!slot)
+		return NULL;
+	fault->hva = slot->hva + (gpa - slot->gpa);
+	fault->writable = !(slot->flags & MVM_SLOT_READONLY);
+	if (fault->write && !fault->writable)
+		return NULL;
+	if (fault_may_be_large(memory, slot, fault, access))
+		fault->level = EPT_LEVEL_2M;
+	fault->slots_removed = memory->slots_removed;
+	fault->slot = slot;
+	return slot;
+}
+
 static bool fault_begin(struct mvm_memory *memory, struct fault *fault, u64 gpa, u64 access)
 {
 	struct mvm_mem_slot *slot;
 
-	*fault = (struct fault){ .gpa = gpa, .write = access == EPT_WRITE, .level = EPT_LEVEL_4K };
 	spin_lock(&memory->lock);
-	slot = slot_find(memory, gpa);
-	if (slot) {
-		fault->hva = slot->hva + (gpa - slot->gpa);
-		fault->writable = !(slot->flags & MVM_SLOT_READONLY);
-		if (fault_may_be_large(memory, slot, fault, access))
-			fault->level = EPT_LEVEL_2M;
-		fault->slots_removed = memory->slots_removed;
-		fault->notifier = &slot->notifier;
-	}
+	slot = fault_find_slot(memory, fault, gpa, access);
 	spin_unlock(&memory->lock);
-	if (!slot || (fault->write && !fault->writable))
+	if (!slot)
 		return false;
 	/*
 	 * Waits while the host changes the range.  If the slot is removed now,
 	 * the number means nothing, but reading it is safe.
 	 */
-	fault->seq = mmu_interval_read_begin(fault->notifier);
+	fault->seq = mmu_interval_read_begin(&slot->notifier);
 	return true;
 }
 
@@ -306,7 +318,7 @@ static bool fault_is_stale(const struct mvm_memory *memory, const struct fault *
 {
 	lockdep_assert_held(&memory->lock);
 	return memory->slots_removed != fault->slots_removed ||
-	       mmu_interval_read_retry(fault->notifier, fault->seq) ||
+	       mmu_interval_read_retry(&fault->slot->notifier, fault->seq) ||
 	       atomic_read(&memory->closing);
 }
 
@@ -314,9 +326,19 @@ static bool fault_is_stale(const struct mvm_memory *memory, const struct fault *
  * Enter the page into the EPT.  If the guest may write to it, it is marked
  * dirty at once, since the CPU will not tell: to clean a page, the host has to
  * change its own mapping, which zaps ours.
- *
- * Return: 0; -EAGAIN: look the page up again.
  */
+static int fault_enter(struct mvm_memory *memory, struct mvm_fault_cache *cache,
+		       const struct fault *fault)
+{
+	int error = ept_map(&memory->ept, fault->gpa, page_to_phys(fault->page), fault->level,
+			    fault->access, &cache->tables);
+
+	if (!error && fault->access & EPT_WRITE && !PageReserved(fault->page))
+		SetPageDirty(fault->page);
+	return error;
+}
+
+/* Likewise, unless the page is stale.  Return: 0; -EAGAIN: look the page up again. */
 static int fault_map(struct mvm_vm *vm, struct mvm_fault_cache *cache, const struct fault *fault)
 {
 	struct mvm_memory *memory = &vm->memory;
@@ -324,13 +346,13 @@ static int fault_map(struct mvm_vm *vm, struct mvm_fault_cache *cache, const str
 
 	spin_lock(&memory->lock);
 	if (!fault_is_stale(memory, fault)) {
+		fault->slot->seq = fault->seq;
 		if (memory->ept.pages + EPT_MAP_TABLES > memory->max_tables) {
 			/* start again with an empty EPT: crude, but it bounds the memory */
 			zap_and_unlock(vm, 0, 1ULL << EPT_GPA_BITS);
 			return -EAGAIN;
 		}
-		error = ept_map(&memory->ept, fault->gpa, page_to_phys(fault->page), fault->level,
-				fault->access, &cache->tables);
+		error = fault_enter(memory, cache, fault);
 		if (error == -EEXIST && fault->level == EPT_LEVEL_4K) {
 			/* as when a fetch finds a 2 MiB page that does not execute */
 			zap_and_unlock(vm, ALIGN_DOWN(fault->gpa, SZ_2M), SZ_2M);
@@ -338,25 +360,22 @@ static int fault_map(struct mvm_vm *vm, struct mvm_fault_cache *cache, const str
 		}
 		if (error == -EEXIST)	/* 4 KiB pages came first: the next try finds them */
 			error = -EAGAIN;
-		if (!error && fault->access & EPT_WRITE && !PageReserved(fault->page))
-			SetPageDirty(fault->page);
 	}
 	spin_unlock(&memory->lock);
 	return error;
 }
 
-/* Lend a vCPU's kernel thread the owner's address space, unless that has ended. */
+/*
+ * The runner has the owner's address space (run.c), but what is in it may be
+ * gone: hold it for a while.
+ */
 static int owner_enter(struct mvm_vm *vm)
 {
-	if (!mmget_not_zero(vm->mm))
-		return -EFAULT;
-	kthread_use_mm(vm->mm);
-	return 0;
+	return mmget_not_zero(vm->mm) ? 0 : -EFAULT;
 }
 
 static void owner_leave(struct mvm_vm *vm)
 {
-	kthread_unuse_mm(vm->mm);
 	/* not mmput(): exit_mmap() would wait in memory_release() for us */
 	mmput_async(vm->mm);
 }
@@ -416,6 +435,55 @@ int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, 
 		return 0;
 	/* also for a signal that kills the owner: nobody sees that */
 	return error == -EHWPOISON || error == -ENOMEM ? error : -EFAULT;
+}
+
+/* The page behind the fault, if the host has it there already. */
+static bool fault_get_present(struct fault *fault)
+{
+	fault->access = EPT_RWX;
+	if (fault_get_writable(fault))
+		return true;
+	fault->access &= ~EPT_WRITE;
+	return !fault->write && get_user_pages_fast_only(fault->hva, 1, 0, &fault->page) == 1;
+}
+
+/**
+ * mvm_memory_fault_fast - serve an EPT violation within the window
+ * @vm:		the VM
+ * @cache:	the vCPU's
+ * @gpa:	guest-physical address of the access
+ * @access:	EPT_READ, EPT_WRITE or EPT_EXEC: what was tried
+ *
+ * Serves what needs nothing but a 4 KiB page that is present, tables that are in
+ * the cache, and a lock that is free.  The lock is held from the look-up to the
+ * mapping, so an invalidation that begins meanwhile waits; that none was under
+ * way says the sequence number of the slot's last fault, which is still good.
+ *
+ * Context: an open window: IRQs off; the runner has the owner's address space.
+ * Return: true: mapped; false: mvm_memory_fault() has to, outside.
+ */
+bool mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access)
+{
+	struct mvm_memory *memory = &vm->memory;
+	struct mvm_mem_slot *slot;
+	struct fault fault;
+	bool mapped = false;
+
+	/* the lock sleeps on PREEMPT_RT */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) || !spin_trylock(&memory->lock))
+		return false;
+	slot = fault_find_slot(memory, &fault, gpa, access);
+	if (slot) {
+		fault.seq = slot->seq;
+		if (fault.level == EPT_LEVEL_4K && !fault_is_stale(memory, &fault) &&
+		    memory->ept.pages + EPT_MAP_TABLES <= memory->max_tables &&
+		    fault_get_present(&fault)) {
+			mapped = !fault_enter(memory, cache, &fault);
+			put_page(fault.page);
+		}
+	}
+	spin_unlock(&memory->lock);
+	return mapped;
 }
 
 /**
@@ -482,6 +550,8 @@ static int slot_add(struct mvm_vm *vm, struct mvm_mem_slot *slot, const struct m
 	slot->length = args->length;
 	slot->hva = args->user_addr;
 	slot->flags = args->flags;
+	slot->seq = 0;		/* never good: the first one is 2 */
+	memory->slots_end = max_t(unsigned int, memory->slots_end, slot - memory->slots + 1);
 	spin_unlock(&memory->lock);
 	return 0;
 }

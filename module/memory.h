@@ -26,6 +26,7 @@ struct mvm_mem_slot {
 	u32 flags;				/* MVM_SLOT_* */
 	struct mvm_vm *vm;
 	struct mmu_interval_notifier notifier;	/* of a slot in use: on [hva, hva + length) */
+	unsigned long seq;			/* of @notifier at the last fault, or 0 */
 };
 
 /*
@@ -34,12 +35,13 @@ struct mvm_mem_slot {
  *
  * slots_lock (mutex) is outside lock (spinlock), which is innermost: under it
  * nothing is allocated, and the mmu notifiers take it in any context that may
- * not sleep.  Neither is taken in interrupts or in a window.
+ * not sleep.  Neither is taken in interrupts; in a window lock is only tried.
  */
 struct mvm_memory {
 	struct mutex slots_lock;
 	spinlock_t lock;
 	struct mvm_mem_slot slots[MVM_MAX_SLOTS];	/* [S]+[L] */
+	unsigned int slots_end;				/* [S]+[L] behind the last one ever used */
 	unsigned long slots_removed;			/* [L] so far: see fault_is_stale() */
 	struct mvm_ept ept;				/* [L] */
 	u64 eptp;					/* [I] */
@@ -68,6 +70,7 @@ long mvm_memory_set_slot(void *vm, void *args);
 int mvm_memory_read(struct mvm_vm *vm, u64 gpa, void *buffer, size_t size);
 int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access,
 		     u64 *hva);
+bool mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access);
 void mvm_fault_cache_free(struct mvm_fault_cache *cache);
 
 /**

@@ -328,13 +328,10 @@ static void sleep_until_request(struct mvm_vcpu *vcpu)
 /* An EPT violation, outside the window.  True: the run page holds an exit. */
 static bool serve_fault(struct mvm_vcpu *vcpu)
 {
-	u64 access = vcpu->fault.flags & (MVM_MMIO_READ | MVM_MMIO_WRITE | MVM_MMIO_FETCH);
+	u64 access = vcpu->fault.flags & MVM_ACCESS;
 	struct mvm_exit_memory memory = { .gpa = vcpu->fault.gpa, .flags = access };
 	int error;
 
-	/* The flags are those of the EPT. */
-	static_assert(MVM_MMIO_READ == EPT_READ && MVM_MMIO_WRITE == EPT_WRITE &&
-		      MVM_MMIO_FETCH == EPT_EXEC);
 	error = mvm_memory_fault(vcpu->vm, &vcpu->fault_cache, memory.gpa, access,
 				 &memory.user_addr);
 	trace_mvm_ept_fault(vcpu, error);
@@ -406,6 +403,13 @@ int mvm_run_thread(void *data)
 
 	allow_signal(SIGKILL);	/* mvm_vcpu_stop() */
 	set_freezable();
+	/*
+	 * Its page tables, for look-ups of guest memory and for cheap switches
+	 * between this thread and the owner's.  It does not keep what they map
+	 * alive: who takes a page from there holds mm_users (memory.c), and the
+	 * thread ends before the VM lets go of mm_count.
+	 */
+	kthread_use_mm(vcpu->vm->mm);
 	while (!kthread_freezable_should_stop(&frozen)) {
 		if (frozen)
 			set_bit(MVM_REQ_TIMER, &vcpu->requests);
@@ -418,6 +422,7 @@ int mvm_run_thread(void *data)
 		run(vcpu);
 		mvm_run_ended(vcpu);
 	}
+	kthread_unuse_mm(vcpu->vm->mm);
 	return 0;
 }
 

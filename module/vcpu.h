@@ -140,6 +140,11 @@ struct mvm_vcpu {
 	struct mvm_vcpu_stats stats;		/* [R] to change, [a] to read */
 };
 
+/* What an EPT violation was, in mvm_exit_mmio.flags: the bits of the EPT. */
+#define MVM_ACCESS	(MVM_MMIO_READ | MVM_MMIO_WRITE | MVM_MMIO_FETCH)
+static_assert(MVM_MMIO_READ == EPT_READ && MVM_MMIO_WRITE == EPT_WRITE &&
+	      MVM_MMIO_FETCH == EPT_EXEC);
+
 /* Does user space have to hear of a write to the local APIC? */
 static inline bool mvm_apic_exit_pending(const struct mvm_vcpu *vcpu)
 {
