@@ -58,6 +58,9 @@ struct control_rule {
 	const char *why;
 };
 
+/* Longest stretch of guest code without an exit, where the CPU can bound it. */
+#define BACKSTOP_MS	10
+
 /*
  * The first rule that fails gives the reason, so what users of older CPUs need
  * to read comes first.
@@ -193,6 +196,25 @@ static u64 usable_xcr0(u64 host)
 	return mask;
 }
 
+/*
+ * CPUs whose VMX-preemption timer counts at another rate than they say: errata
+ * AAJ126, AAK139, AAM126, AAN92, AAO95, AAP86, AAT59, AAU65, AAX65, AAZ59 and
+ * BA86 of Intel's specification updates, and the Xeon E3-1220 v2.
+ */
+static const u32 wrong_preemption_timers[] = {
+	0x106a0, 0x106a1, 0x106a4, 0x106a5, 0x106e4, 0x106e5, 0x20652, 0x20655, 0x206e6, 0x306a8,
+};
+
+static bool preemption_timer_is_right(u32 signature)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wrong_preemption_timers); i++)
+		if (signature == wrong_preemption_timers[i])
+			return false;
+	return true;
+}
+
 /**
  * mvm_caps_negotiate() - choose the VMX controls
  * @raw: what the CPU offers
@@ -246,6 +268,10 @@ int mvm_caps_negotiate(const struct vmx_capability_msrs *raw, struct mvm_caps *c
 		.pt_in_vmx = raw->misc & MISC_INTEL_PT,
 		.xcr0_mask = usable_xcr0(raw->xcr0), .tsc_khz = raw->tsc_khz, .timer_ratio = 1,
 	};
+	caps->backstop = min_t(u64, ((u64)caps->tsc_khz * BACKSTOP_MS) >> caps->preemption_shift,
+			       U32_MAX);
+	caps->timer_in_window = caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER &&
+				preemption_timer_is_right(raw->signature);
 	/* CPUID.15H:ECX gives the crystal in Hz, in 32 bits. */
 	while ((u64)caps->tsc_khz * 1000 / caps->timer_ratio > U32_MAX)
 		caps->timer_ratio *= 2;
@@ -271,6 +297,7 @@ void vmx_read_capability_msrs(struct vmx_capability_msrs *raw)
 	rdmsrl(MSR_IA32_FEAT_CTL, raw->feature_control);
 	raw->fred = __read_cr4() & CR4_FRED;
 	raw->tsc_khz = check_tsc_unstable() ? 0 : tsc_khz;
+	raw->signature = cpuid_eax(1);
 
 	rdmsrl(MSR_IA32_VMX_BASIC, raw->basic);
 	/* The four TRUE MSRs are in the order of the plain ones. */

@@ -29,6 +29,7 @@
  * @cr4_fixed0:		IA32_VMX_CR4_FIXED0
  * @xcr0:		the host's XCR0, 0 without XSAVE
  * @tsc_khz:		frequency of the TSC, 0 when the kernel does not trust it
+ * @signature:		CPUID.1:EAX
  *
  * The TRUE variants are taken when bit 55 of @basic is set.
  */
@@ -36,7 +37,7 @@ struct vmx_capability_msrs {
 	bool vmx, fred, perf_global_ctrl;
 	u64 feature_control, basic, pin, proc, proc2, exit, entry, misc, ept_vpid;
 	u64 cr0_fixed0, cr4_fixed0, xcr0;
-	u32 tsc_khz;
+	u32 tsc_khz, signature;
 };
 
 /**
@@ -57,6 +58,8 @@ struct vmx_capability_msrs {
  * @cr4_fixed0:		CR4 bits that must be 1 in VMX operation: VMXE
  * @preemption_shift:	the VMX-preemption timer counts down once every 2^shift TSC
  *			ticks
+ * @backstop:		value of that timer that bounds a stretch of guest code
+ * @timer_in_window:	it counts well enough to be a guest's APIC timer, too
  * @invvpid_single:	INVVPID of one VPID works; if not but VPIDs are on: INVVPID_ALL
  * @ept_2m:		EPT maps 2 MiB pages
  * @pt_in_vmx:		Intel PT may trace while VMX is on; without it VMXON
@@ -70,7 +73,8 @@ struct mvm_caps {
 	u32 vmcs_revision, pin, proc, proc2, exit, entry;
 	u64 cr0_fixed0, cr4_fixed0, xcr0_mask;
 	u8 preemption_shift;
-	bool invvpid_single, ept_2m, pt_in_vmx;
+	u32 backstop;
+	bool timer_in_window, invvpid_single, ept_2m, pt_in_vmx;
 	u32 tsc_khz, timer_ratio;
 };
 

@@ -500,6 +500,30 @@ static void crystal_fits_32_bits(struct kunit *test)
 	}
 }
 
+/* Those with the erratum keep the backstop, whose rate does not matter. */
+static void preemption_timer_serves_the_guest_where_it_counts_right(struct kunit *test)
+{
+	struct vmx_capability_msrs raw = skylake;
+	struct mvm_caps caps;
+	const char *why;
+
+	raw.signature = 0x506e3;
+	KUNIT_ASSERT_EQ(test, 0, mvm_caps_negotiate(&raw, &caps, &why));
+	KUNIT_EXPECT_TRUE(test, caps.timer_in_window);
+	/* 10 ms of 3.4 GHz, in counts of 2^7 ticks */
+	KUNIT_EXPECT_EQ(test, caps.backstop, 34000000 >> 7);
+
+	raw.signature = 0x20655;
+	KUNIT_ASSERT_EQ(test, 0, mvm_caps_negotiate(&raw, &caps, &why));
+	KUNIT_EXPECT_FALSE(test, caps.timer_in_window);
+	KUNIT_EXPECT_TRUE(test, caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER);
+
+	raw.signature = 0x506e3;
+	raw.pin &= ~((u64)PIN_BASED_VMX_PREEMPTION_TIMER << 32);
+	KUNIT_ASSERT_EQ(test, 0, mvm_caps_negotiate(&raw, &caps, &why));
+	KUNIT_EXPECT_FALSE(test, caps.timer_in_window);
+}
+
 static struct kunit_case caps_cases[] = {
 	KUNIT_CASE(generations_are_told_apart),
 	KUNIT_CASE(control_words_of_skylake),
@@ -518,6 +542,7 @@ static struct kunit_case caps_cases[] = {
 	KUNIT_CASE(unknown_fixed_bits_are_refused),
 	KUNIT_CASE(xcr0_is_cut_to_what_is_switched),
 	KUNIT_CASE(crystal_fits_32_bits),
+	KUNIT_CASE(preemption_timer_serves_the_guest_where_it_counts_right),
 	{}
 };
 

@@ -241,13 +241,25 @@ static enum exit_result exit_exception(struct mvm_vcpu *vcpu)
 	return exit_unhandled(vcpu);
 }
 
-/*
- * The host's interrupt stays pending and is taken when IRQs come on.  The
- * preemption timer is the backstop: it gives them their turn.
- */
+/* The host's interrupt stays pending and is taken when IRQs come on. */
 static enum exit_result exit_close(struct mvm_vcpu *vcpu)
 {
 	return EXIT_CLOSE;
+}
+
+/*
+ * The guest's APIC timer, or the backstop, which gives the host's interrupts
+ * their turn.  The timer may be early by a part of one count: entry sets it again.
+ */
+static enum exit_result exit_preemption_timer(struct mvm_vcpu *vcpu)
+{
+	u64 now = rdtsc();
+
+	if (now >= vcpu->timer_due) {
+		mvm_vcpu_update_timer(vcpu);
+		return EXIT_INJECT;
+	}
+	return (vcpu->timer_due - now) >> mvm_caps.preemption_shift ? EXIT_CLOSE : EXIT_RESUME;
 }
 
 static enum exit_result exit_triple_fault(struct mvm_vcpu *vcpu)
@@ -575,7 +587,7 @@ static const struct exit_op exit_ops[] = {
 	OP(MSR_WRITE, exits_wrmsr, exit_wrmsr),
 	OP(EPT_VIOLATION, ept_faults, exit_ept_violation, DETAILED),
 	OP(EPT_MISCONFIG, exits_other, NULL, DETAILED),
-	OP(PREEMPTION_TIMER, exits_preemption_timer, exit_close),
+	OP(PREEMPTION_TIMER, exits_preemption_timer, exit_preemption_timer),
 	OP(XSETBV, exits_other, exit_xsetbv),
 	OP(PAUSE_INSTRUCTION, exits_pause, exit_pause),
 };

@@ -93,27 +93,39 @@ enum hrtimer_restart mvm_run_timer_fired(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/**
- * mvm_vcpu_update_timer() - arm the host's timer for the APIC timer's expiry
- * @vcpu: vCPU; called by its runner, also in a window: the hrtimer is a hard one
- *
- * An expiry that is due sets the interrupt at once.  The two clocks may differ a
- * little: attend() arms again when the hrtimer was early.
- */
-void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu)
+/* The host's timer does what no window does: it wakes. */
+static void arm_hrtimer(struct mvm_vcpu *vcpu, u64 ticks)
 {
-	u64 ticks = lapic_timer_remaining(&vcpu->lapic, mvm_vcpu_tsc(vcpu));
-
-	if (ticks == LAPIC_NEVER) {
-		/* One that fires just now finds nothing due. */
-		hrtimer_try_to_cancel(&vcpu->apic_timer);
-		return;
-	}
-	/* A year is as good as never, and cannot overflow. */
-	ticks = min_t(u64, ticks, (u64)mvm_caps.tsc_khz * 1000 * 3600 * 24 * 365);
 	hrtimer_start(&vcpu->apic_timer,
 		      ktime_add_ns(ktime_get(), mul_u64_u32_div(ticks, 1000000, mvm_caps.tsc_khz)),
 		      HRTIMER_MODE_ABS_HARD);
+}
+
+/**
+ * mvm_vcpu_update_timer() - the APIC timer was set, or may have expired
+ * @vcpu: vCPU; called by its runner, also in a window: the hrtimer is a hard one
+ *
+ * An expiry that is due sets the interrupt at once.  The next one waits in
+ * vcpu->timer_due: windows run the VMX-preemption timer for it, and before the
+ * vCPU sleeps an hrtimer is armed.  Where the CPU's timer is no good, the hrtimer
+ * does all; it may be early, since the two clocks differ a little: it comes here
+ * again then.
+ */
+void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu)
+{
+	u64 host = rdtsc(), ticks;
+
+	ticks = lapic_timer_remaining(&vcpu->lapic, host + mvm_vcpu_tsc_offset(vcpu));
+	vcpu->timer_due = MVM_NEVER;
+	/* A year is as good as never, and cannot overflow. */
+	if (ticks != LAPIC_NEVER)
+		ticks = min_t(u64, ticks, (u64)mvm_caps.tsc_khz * 1000 * 3600 * 24 * 365);
+	if (mvm_caps.timer_in_window)
+		vcpu->timer_due = ticks == LAPIC_NEVER ? MVM_NEVER : host + ticks;
+	else if (ticks != LAPIC_NEVER)
+		arm_hrtimer(vcpu, ticks);
+	else	/* One that fires just now finds nothing due. */
+		hrtimer_try_to_cancel(&vcpu->apic_timer);
 }
 
 /**
@@ -287,6 +299,8 @@ void mvm_vcpu_take_posted(struct mvm_vcpu *vcpu)
 {
 	unsigned int vector;
 
+	if (unlikely(rdtsc() >= vcpu->timer_due))
+		mvm_vcpu_update_timer(vcpu);
 	if (likely(!READ_ONCE(vcpu->requests)))
 		return;
 	if (test_and_clear_bit(MVM_REQ_TIMER, &vcpu->requests))
@@ -316,13 +330,25 @@ static bool attend(struct mvm_vcpu *vcpu)
 	return !test_bit(MVM_REQ_STOP, &vcpu->requests);
 }
 
-/* Sleep until somebody makes a request. */
+/* Has somebody made a request, or is the APIC timer due? */
+static bool must_attend(struct mvm_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) || READ_ONCE(vcpu->run->immediate_exit) ||
+	       rdtsc() >= vcpu->timer_due;
+}
+
 static void sleep_until_request(struct mvm_vcpu *vcpu)
 {
+	u64 now = rdtsc();
+
+	if (vcpu->timer_due != MVM_NEVER)
+		arm_hrtimer(vcpu, vcpu->timer_due - min(now, vcpu->timer_due));
 	set_current_state(TASK_IDLE);
-	if (!READ_ONCE(vcpu->requests) && !READ_ONCE(vcpu->run->immediate_exit))
+	if (!must_attend(vcpu))
 		schedule();
 	__set_current_state(TASK_RUNNING);
+	if (vcpu->timer_due != MVM_NEVER)
+		hrtimer_try_to_cancel(&vcpu->apic_timer);
 }
 
 /* An EPT violation, outside the window.  True: the run page holds an exit. */

@@ -255,6 +255,7 @@ static void power_up(struct mvm_vcpu *vcpu)
 	vcpu->xcr0 = 1;
 	vcpu->dr6 = 0xffff0ff0;
 	vcpu->deferred_interrupt = MVM_NO_INTERRUPT;
+	vcpu->timer_due = MVM_NEVER;
 	vcpu->cpuid = mvm_supported_cpuid;
 	mvm_msr_init(&vcpu->msr);
 	/* The timer's shortest period: 20 us, so that no guest storms the host. */

@@ -68,6 +68,7 @@ struct mvm_answer {
 };
 
 #define MVM_NO_EXCEPTION	0xff
+#define MVM_NEVER		(~0ULL)	/* vcpu->timer_due */
 
 /*
  * Locks: [I] immutable after creation, [K] vcpu->lock, [W] wait.lock,
@@ -102,6 +103,7 @@ struct mvm_vcpu {
 	unsigned long host_rsp;			/* [R] as last written to the VMCS: entry.S */
 	u32 proc_controls;			/* [R] likewise */
 	s64 tsc_offset;				/* [R] likewise */
+	u32 preemption_timer;			/* [R] likewise */
 	int window_cpu;				/* [R] where the window is, or was last */
 	int last_cpu;				/* [R] where it ran last, or -1 */
 
@@ -119,7 +121,8 @@ struct mvm_vcpu {
 	struct mvm_cpuid_table cpuid;		/* [R]; fixed after the first run */
 	struct mvm_msr_state msr;		/* [R] */
 	struct mvm_cr_state cr;			/* [R] */
-	struct hrtimer apic_timer;		/* armed by [R] */
+	u64 timer_due;				/* [R] the APIC timer: host TSC, or MVM_NEVER */
+	struct hrtimer apic_timer;		/* armed by [R], when no window can do it */
 
 	/* from MVM_RUN to the first entry: run.c */
 	u32 answering;				/* [R] MVM_EXIT_* that waits for its answer */

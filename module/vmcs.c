@@ -10,9 +10,6 @@
 #include "vm.h"
 #include "vmx_ops.h"
 
-/* Longest stretch of guest code without an exit, where the CPU can bound it. */
-#define BACKSTOP_MS	10
-
 /* clang-format off */
 /* Fields that start as 0; TSC_OFFSET so agrees with vcpu->tsc_offset. */
 static const u16 zero_fields[] = {
@@ -29,8 +26,6 @@ static const u16 zero_fields[] = {
 /* All but the primary processor-based ones: inject.c writes them at the first run. */
 static void write_controls(struct mvm_vcpu *vcpu)
 {
-	u64 backstop = ((u64)mvm_caps.tsc_khz * BACKSTOP_MS) >> mvm_caps.preemption_shift;
-
 	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, mvm_caps.pin);
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, mvm_caps.proc2);
 	vmcs_write(VM_EXIT_CONTROLS, mvm_caps.exit);
@@ -43,8 +38,9 @@ static void write_controls(struct mvm_vcpu *vcpu)
 	vmcs_write(VMCS_LINK_POINTER, ~0UL);
 	if (mvm_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
+	vcpu->preemption_timer = mvm_caps.backstop;
 	if (mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER)
-		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, backstop, U32_MAX));
+		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, mvm_caps.backstop);
 }
 
 /* SDM 3A table 10-1: the state after power-up. */

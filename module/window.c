@@ -344,6 +344,26 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 }
 
 /*
+ * How long the guest may run: until its APIC timer expires, or the host wants its
+ * turn.  The timer starts anew at each entry; it counts while bit @preemption_shift
+ * of the TSC changes (SDM 3C 26.5.1), so one more is not too early.
+ */
+static __always_inline void set_preemption_timer(struct mvm_vcpu *vcpu)
+{
+	u64 value = mvm_caps.backstop;
+
+	if (vcpu->timer_due != MVM_NEVER) {
+		u64 now = rdtsc(), due = max(vcpu->timer_due, now);
+
+		value = min(value, ((due - now) >> mvm_caps.preemption_shift) + 1);
+	}
+	if (value != vcpu->preemption_timer) {
+		vcpu->preemption_timer = value;
+		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, value);
+	}
+}
+
+/*
  * Enter once, and see why the guest came back.  entry.S leaves no general
  * register but RBP, RSP and RDI as it was: the compiler keeps what it needs,
  * which is less than a function call would save.
@@ -352,6 +372,7 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 {
 	int failed;
 
+	set_preemption_timer(vcpu);
 	trace_mvm_entry(vcpu);
 	mvm_debug(entering, vcpu);
 	vcpu->stats.entries++;
