@@ -6,6 +6,7 @@
 #include <linux/freezer.h>
 #include <linux/kthread.h>
 #include <linux/math64.h>
+#include <linux/moduleparam.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <asm/tsc.h>
@@ -13,6 +14,11 @@
 #include "trace.h"
 #include "vm.h"
 #include "vmx_ops.h"
+
+/* As long as KVM's, so that the two can be compared. */
+static unsigned int halt_poll_us = 200;
+module_param(halt_poll_us, uint, 0644);
+MODULE_PARM_DESC(halt_poll_us, "how long a halted vCPU at most waits awake, in microseconds; 0: not at all");
 
 /* ---- what others ask ---- */
 
@@ -337,7 +343,7 @@ static bool must_attend(struct mvm_vcpu *vcpu)
 	       rdtsc() >= vcpu->timer_due;
 }
 
-static void sleep_until_request(struct mvm_vcpu *vcpu)
+static void sleep_until_attend(struct mvm_vcpu *vcpu)
 {
 	u64 now = rdtsc();
 
@@ -349,6 +355,28 @@ static void sleep_until_request(struct mvm_vcpu *vcpu)
 	__set_current_state(TASK_RUNNING);
 	if (vcpu->timer_due != MVM_NEVER)
 		hrtimer_try_to_cancel(&vcpu->apic_timer);
+}
+
+/*
+ * HLT.  To fall asleep and be woken costs more than a short wait awake.  How long
+ * is worth it the last waits tell: one that ended soon after we had fallen asleep
+ * makes it longer, one that took longer than the most allowed ends it.
+ */
+static void wait_halted(struct mvm_vcpu *vcpu)
+{
+	u64 most = (u64)READ_ONCE(halt_poll_us) * mvm_caps.tsc_khz / 1000;
+	u64 start = rdtsc(), poll = min(vcpu->halt_poll, most);
+
+	vcpu->stats.halts++;
+	while (rdtsc() - start < poll && !need_resched()) {
+		if (must_attend(vcpu)) {
+			vcpu->stats.halts_polled++;
+			return;
+		}
+		cpu_relax();
+	}
+	sleep_until_attend(vcpu);
+	vcpu->halt_poll = rdtsc() - start > most ? 0 : min(most, max(2 * poll, most / 16));
 }
 
 /* An EPT violation, outside the window.  True: the run page holds an exit. */
@@ -384,8 +412,7 @@ static void run(struct mvm_vcpu *vcpu)
 		/* Nothing to run: HLT, and nothing that ends it. */
 		if (vcpu->halted && !vcpu->forced_exit && !mvm_apic_exit_pending(vcpu)) {
 			if (!mvm_can_wake(vcpu)) {
-				vcpu->stats.halts++;
-				sleep_until_request(vcpu);
+				wait_halted(vcpu);
 				continue;
 			}
 			vcpu->halted = false;

@@ -113,6 +113,7 @@ struct mvm_vcpu {
 	bool nmi_pending;			/* [R] */
 	bool halted;				/* [R] */
 	bool halted_if;				/* [R] RFLAGS.IF of a halted vCPU */
+	u64 halt_poll;				/* [R] wait so long awake, in ticks of the TSC */
 	u64 cr2;				/* [R] */
 	u64 xcr0;				/* [R] */
 	u64 dr[4], dr6;				/* [R]; DR7 is in the VMCS */
