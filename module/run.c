@@ -34,10 +34,13 @@ void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request)
 {
 	set_bit(request, &vcpu->requests);
 	smp_mb__after_atomic();
+	/* Who lends itself may be gone before we have woken it. */
+	rcu_read_lock();
 	if (READ_ONCE(vcpu->in_window))
-		kick_process(vcpu->thread);
+		kick_process(READ_ONCE(vcpu->runner));
 	else
-		wake_up_process(vcpu->thread);
+		wake_up_process(READ_ONCE(vcpu->runner));
+	rcu_read_unlock();
 }
 
 /**
@@ -349,7 +352,8 @@ static void sleep_until_attend(struct mvm_vcpu *vcpu)
 
 	if (vcpu->timer_due != MVM_NEVER)
 		arm_hrtimer(vcpu, vcpu->timer_due - min(now, vcpu->timer_due));
-	set_current_state(TASK_IDLE);
+	/* A thread of the owner's takes signals: run() hands the vCPU back then. */
+	set_current_state(current == vcpu->thread ? TASK_IDLE : TASK_INTERRUPTIBLE);
 	if (!must_attend(vcpu))
 		schedule();
 	__set_current_state(TASK_RUNNING);
@@ -398,12 +402,17 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	return true;
 }
 
-/* From MVM_RUN to the next exit to user space. */
-static void run(struct mvm_vcpu *vcpu)
+/*
+ * From MVM_RUN to the next exit to user space.  False: a signal came for a thread
+ * that has lent itself; the run goes on elsewhere.
+ */
+static bool run(struct mvm_vcpu *vcpu)
 {
 	enum exit_result result;
 
 	while (attend(vcpu)) {
+		if (current != vcpu->thread && signal_pending(current))
+			return false;
 		/* The host suspends; its hrtimers sleep then, the TSC perhaps not. */
 		if (try_to_freeze()) {
 			set_bit(MVM_REQ_TIMER, &vcpu->requests);
@@ -431,6 +440,7 @@ static void run(struct mvm_vcpu *vcpu)
 		cond_resched_tasks_rcu_qs();
 	}
 	vcpu->stats.exits_to_user++;
+	return true;
 }
 
 /**
@@ -442,6 +452,7 @@ void mvm_run_ended(struct mvm_vcpu *vcpu)
 	spin_lock_irq(&vcpu->wait.lock);
 	vcpu->state = VCPU_EXITED;
 	wake_up_locked_poll(&vcpu->wait, EPOLLIN);
+	WRITE_ONCE(vcpu->runner, vcpu->thread);
 	spin_unlock_irq(&vcpu->wait.lock);
 }
 
@@ -480,26 +491,66 @@ int mvm_run_thread(void *data)
 }
 
 /**
- * mvm_run_start() - answer the last exit and let the thread run
+ * mvm_run_lent() - run a vCPU that mvm_run_start() has lent to this thread
+ * @vcpu: vCPU; user context of the owner's, may sleep
+ *
+ * Returns when the run has ended, or when a signal came: then the vCPU's own
+ * thread goes on with it.
+ */
+void mvm_run_lent(struct mvm_vcpu *vcpu)
+{
+	if (run(vcpu)) {
+		mvm_run_ended(vcpu);
+		return;
+	}
+	spin_lock_irq(&vcpu->wait.lock);
+	WRITE_ONCE(vcpu->runner, vcpu->thread);
+	vcpu->state = VCPU_RUNNING;
+	spin_unlock_irq(&vcpu->wait.lock);
+	wake_up_process(vcpu->thread);
+}
+
+/*
+ * VM exits leave the segment registers null (SDM 3C 28.5.2), as they are in a
+ * 64-bit process that does not use them.
+ */
+static bool segments_are_null(void)
+{
+	u16 ds, es, fs, gs;
+
+	savesegment(ds, ds);
+	savesegment(es, es);
+	savesegment(fs, fs);
+	savesegment(gs, gs);
+	return !(ds | es | fs | gs);
+}
+
+/**
+ * mvm_run_start() - answer the last exit and let the vCPU run
  * @vcpu: stopped vCPU; the caller holds vcpu->lock
+ * @lend: not its thread is to run it but the caller, if that can:
+ *	  vcpu->runner is current then, and the caller calls mvm_run_lent()
  *
  * Returns 0, -EINVAL (the answer is impossible) or -EIO (the owner's address
  * space is gone).
  */
-int mvm_run_start(struct mvm_vcpu *vcpu)
+int mvm_run_start(struct mvm_vcpu *vcpu, bool lend)
 {
 	int ret = take_answer(vcpu);
 
 	lockdep_assert_held(&vcpu->lock);
 	if (ret)
 		return ret;
+	lend = lend && segments_are_null();
 	spin_lock_irq(&vcpu->wait.lock);
-	if (READ_ONCE(vcpu->vm->dead) || test_bit(MVM_REQ_STOP, &vcpu->requests))
+	if (READ_ONCE(vcpu->vm->dead) || test_bit(MVM_REQ_STOP, &vcpu->requests)) {
 		ret = -EIO;
-	else
-		vcpu->state = VCPU_RUNNING;
+	} else {
+		WRITE_ONCE(vcpu->runner, lend ? current : vcpu->thread);
+		vcpu->state = lend ? VCPU_LENT : VCPU_RUNNING;
+	}
 	spin_unlock_irq(&vcpu->wait.lock);
-	if (!ret)
+	if (!ret && !lend)
 		wake_up_process(vcpu->thread);
 	return ret;
 }

@@ -105,7 +105,7 @@ long mvm_vcpu_when_stopped(struct mvm_vcpu *vcpu,
 	long ret = -EBUSY;
 
 	mutex_lock(&vcpu->lock);
-	if (READ_ONCE(vcpu->state) != VCPU_RUNNING) {
+	if (!mvm_vcpu_runs(vcpu)) {
 		/* What was posted to a stopped vCPU is part of its state. */
 		mvm_vcpu_take_posted(vcpu);
 		ret = handler(vcpu, args);
@@ -118,18 +118,18 @@ long mvm_vcpu_when_stopped(struct mvm_vcpu *vcpu,
 /* ---- MVM_RUN ---- */
 
 /* Start, or join the run that an interrupted wait has left. */
-static int start_or_join(struct mvm_vcpu *vcpu)
+static int start_or_join(struct mvm_vcpu *vcpu, bool lend)
 {
 	bool join = vcpu->join;
 	int ret;
 
-	if (vcpu->waiting || (!join && READ_ONCE(vcpu->state) == VCPU_RUNNING))
+	if (vcpu->waiting || (!join && mvm_vcpu_runs(vcpu)))
 		return -EBUSY;
 	vcpu->join = false;
 	if (join)
 		return 0;
 	mutex_lock(&vcpu->vm->lock);
-	ret = mvm_run_start(vcpu);
+	ret = mvm_run_start(vcpu, lend);
 	vcpu->vm->has_run |= !ret;
 	mutex_unlock(&vcpu->vm->lock);
 	return ret;
@@ -141,15 +141,19 @@ static long vcpu_run(void *object, void *args)
 	struct mvm_vcpu *vcpu = object;
 	int ret;
 
+	if (request->flags == (MVM_RUN_ASYNC | MVM_RUN_LEND))
+		return -EINVAL;
 	mutex_lock(&vcpu->lock);
-	ret = start_or_join(vcpu);
+	ret = start_or_join(vcpu, request->flags & MVM_RUN_LEND);
 	if (ret || request->flags & MVM_RUN_ASYNC)
 		goto unlock;
 
 	/* Others may ask meanwhile, and are told EBUSY. */
 	vcpu->waiting = true;
 	mutex_unlock(&vcpu->lock);
-	ret = wait_event_interruptible(vcpu->wait, READ_ONCE(vcpu->state) != VCPU_RUNNING);
+	if (READ_ONCE(vcpu->runner) == current)
+		mvm_run_lent(vcpu);
+	ret = wait_event_interruptible(vcpu->wait, !mvm_vcpu_runs(vcpu));
 	mutex_lock(&vcpu->lock);
 	vcpu->waiting = false;
 	if (ret) {
@@ -168,7 +172,8 @@ unlock:
 }
 
 static const struct mvm_ioctl_op vcpu_ioctls[] = {
-	MVM_IOCTL(MVM_RUN, struct mvm_run_request, .handler = vcpu_run, .flags = MVM_RUN_ASYNC),
+	MVM_IOCTL(MVM_RUN, struct mvm_run_request, .handler = vcpu_run,
+		  .flags = MVM_RUN_ASYNC | MVM_RUN_LEND),
 	MVM_IOCTL(MVM_SET_LINE, struct mvm_line, .handler = vcpu_set_line),
 	MVM_IOCTL(MVM_LAPIC_ACCESS, struct mvm_lapic_access, .stopped = lapic_access,
 		  .flags = MVM_LAPIC_WRITE, .out = true),
@@ -314,6 +319,7 @@ static struct mvm_vcpu *alloc_vcpu(struct mvm_vm *vm, u32 id)
 		return ERR_CAST(thread);
 	}
 	vcpu->thread = get_task_struct(thread);
+	vcpu->runner = thread;
 	return vcpu;
 }
 

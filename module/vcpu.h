@@ -27,11 +27,12 @@ enum mvm_request {
 	MVM_REQ_INTR,		/* the INTR line was raised: level in intr_line */
 };
 
-/* Who may touch the vCPU's state. */
+/* Who may touch the vCPU's state.  The last two: it runs. */
 enum mvm_vcpu_state {
 	VCPU_STOPPED,		/* ioctls, under vcpu->lock */
-	VCPU_RUNNING,		/* the thread */
 	VCPU_EXITED,		/* ioctls; an exit waits to be collected */
+	VCPU_RUNNING,		/* its thread */
+	VCPU_LENT,		/* a thread of the owner's, in MVM_RUN */
 };
 
 /* What the run loop does after an exit, or another step in the window. */
@@ -72,7 +73,7 @@ struct mvm_answer {
 
 /*
  * Locks: [I] immutable after creation, [K] vcpu->lock, [W] wait.lock,
- * [R] the runner: the thread while state is VCPU_RUNNING, else an ioctl that
+ * [R] the runner: the thread that runs it while it runs, else an ioctl that
  * holds vcpu->lock; [a] atomic access from anywhere.
  */
 struct mvm_vcpu {
@@ -85,6 +86,7 @@ struct mvm_vcpu {
 	struct mutex lock;			/* one ioctl at a time */
 	wait_queue_head_t wait;			/* the owner waits here for EXITED */
 	enum mvm_vcpu_state state;		/* [W] to change, [a] to read */
+	struct task_struct *runner;		/* [a] to be woken: @thread, or who lends itself */
 	bool waiting;				/* [K] a thread waits in MVM_RUN */
 	bool join;				/* [K] a wait was interrupted: see MVM_RUN */
 
@@ -149,6 +151,11 @@ struct mvm_vcpu {
 static_assert(MVM_MMIO_READ == EPT_READ && MVM_MMIO_WRITE == EPT_WRITE &&
 	      MVM_MMIO_FETCH == EPT_EXEC);
 
+static inline bool mvm_vcpu_runs(const struct mvm_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->state) >= VCPU_RUNNING;
+}
+
 /* Does user space have to hear of a write to the local APIC? */
 static inline bool mvm_apic_exit_pending(const struct mvm_vcpu *vcpu)
 {
@@ -172,7 +179,8 @@ void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request);
 void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector, bool level);
 void mvm_vcpu_stop(struct mvm_vcpu *vcpu);
 int mvm_run_thread(void *vcpu);
-int mvm_run_start(struct mvm_vcpu *vcpu);
+int mvm_run_start(struct mvm_vcpu *vcpu, bool lend);
+void mvm_run_lent(struct mvm_vcpu *vcpu);
 void mvm_run_ended(struct mvm_vcpu *vcpu);
 enum hrtimer_restart mvm_run_timer_fired(struct hrtimer *timer);
 enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu);

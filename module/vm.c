@@ -97,7 +97,7 @@ void mvm_vm_owner_gone(struct mvm_vm *vm)
 	mvm_for_each_vcpu(vm, i, vcpu)
 		mvm_vcpu_stop(vcpu);
 	mvm_for_each_vcpu(vm, i, vcpu) {
-		wait_event(vcpu->wait, READ_ONCE(vcpu->state) != VCPU_RUNNING);
+		wait_event(vcpu->wait, !mvm_vcpu_runs(vcpu));
 		/* Others may hold a descriptor and poll it. */
 		wake_up_poll(&vcpu->wait, EPOLLHUP);
 	}

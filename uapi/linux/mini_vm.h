@@ -623,7 +623,7 @@ struct mvm_stats {
 /**
  * struct mvm_run_request - run a vCPU (MVM_RUN)
  * @size:	sizeof(struct mvm_run_request)
- * @flags:	MVM_RUN_ASYNC or 0
+ * @flags:	MVM_RUN_ASYNC, MVM_RUN_LEND or 0
  *
  * The answer to the last exit and the registers are taken from the run page.
  *
@@ -635,11 +635,17 @@ struct mvm_stats {
  * EINTR; the vCPU runs on and nothing is lost: the next MVM_RUN, of either
  * form, joins that run instead of starting another one and returns its exit.
  *
+ * With MVM_RUN_LEND the same, but the calling thread lends itself: it enters the
+ * guest in place of the vCPU's thread, which saves two switches of threads at
+ * each exit.  Affinity and priority are the caller's.  A signal gives the run to
+ * the vCPU's thread.  So does, from the beginning, a caller whose DS, ES, FS or
+ * GS is not null: as a rule, one that executes 32-bit code.
+ *
  * mvm_run.immediate_exit ends a run before the next guest instruction with
  * MVM_EXIT_INTR; for a vCPU that runs, set it and call MVM_KICK.
  *
  * Errors: EBUSY (it runs: asynchronous, or another thread waits), EINTR,
- * EINVAL (the run page holds an impossible answer), EIO (the owner's address
+ * EINVAL (the run page holds an impossible answer, both flags), EIO (the owner's address
  * space is gone), EFAULT.
  */
 struct mvm_run_request {
@@ -648,6 +654,7 @@ struct mvm_run_request {
 };
 
 #define MVM_RUN_ASYNC		(1U << 0)
+#define MVM_RUN_LEND		(1U << 1)
 
 #define MVM_RUN			_IO(MVM_IOC_MAGIC, 0x20)
 
