@@ -499,6 +499,7 @@ int mvm_run_thread(void *data)
  */
 void mvm_run_lent(struct mvm_vcpu *vcpu)
 {
+	vcpu->stats.runs_lent++;
 	if (run(vcpu)) {
 		mvm_run_ended(vcpu);
 		return;

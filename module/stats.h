@@ -10,6 +10,7 @@
 
 #define MVM_STATS(STAT)							\
 	STAT(entries) STAT(windows) STAT(windows_borrowed) STAT(exits_to_user)	\
+	STAT(runs_lent)								\
 	STAT(exits_host_interrupt) STAT(exits_cpuid) STAT(exits_rdmsr)		\
 	STAT(exits_wrmsr) STAT(exits_io) STAT(exits_mmio) STAT(exits_hlt)	\
 	STAT(exits_pause) STAT(exits_cr) STAT(exits_dr) STAT(exits_exception)	\

@@ -220,7 +220,7 @@ static const struct row {
 	  .reserved = { RANGE(struct mvm_msr_policy, reserved) } },
 	{ ROW(FD_VM, MVM_SIGNAL_MSI, mvm_msi), .fill = fill_msi,
 	  .reserved = { RANGE(struct mvm_msi, reserved) } },
-	{ ROW(FD_VCPU, MVM_RUN, mvm_run_request), .flags = MVM_RUN_ASYNC,
+	{ ROW(FD_VCPU, MVM_RUN, mvm_run_request), .flags = MVM_RUN_ASYNC | MVM_RUN_LEND,
 	  .fill = fill_none },
 	{ ROW(FD_VCPU, MVM_KICK, mvm_kick), .fill = fill_none,
 	  .any_time = true },

@@ -25,6 +25,13 @@ fuzz() {
 	PROGRAM_SECONDS=800 BOOT_SECONDS=2400 run_programs fuzz /selftests/ fuzz
 }
 
+long_entry selftests-lent 'guests do the same when the thread that waits for them enters them itself' 400
+selftests_lent() {
+	RUN_OPTIONS=(--no-tool)
+	run_programs lent /selftests/ 'smoke -L' 'exits -L' 'modes -L' 'slots -L' 'inject -L' \
+		'apic -L' 'fpu -L' 'state -L' 'twovms -L' 'attack -L' 'borrow -L'
+}
+
 long_entry storms-on-two-cpus 'guests lose no write while the host changes their memory, and survive what happens to a host of 2 CPUs' 600
 storms_on_two_cpus() {
 	RUN_OPTIONS=(--no-tool --cpus 2)

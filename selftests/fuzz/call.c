@@ -187,6 +187,8 @@ static void fill_run(struct fuzzer *f, struct call *c)
 	c->wait_ns = 20000 << fuzz_draw(f, 6);
 	if (fuzz_one_in(f, 3))
 		a->flags = MVM_RUN_ASYNC;
+	else if (fuzz_one_in(f, 2))
+		a->flags = MVM_RUN_LEND;
 }
 
 static void spoil_bytes(struct fuzzer *f, void *p, size_t size)

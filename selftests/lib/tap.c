@@ -129,6 +129,8 @@ static int run_one(const struct test *t)
 	return KSFT_FAIL;
 }
 
+bool test_lends;
+
 int run_tests(const struct test *tests, size_t n, int argc, char **argv)
 {
 	unsigned int total = 0, passed = 0, failed = 0, skipped = 0;
@@ -137,6 +139,7 @@ int run_tests(const struct test *tests, size_t n, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		list |= !strcmp(argv[i], "-l");
 		no_fork |= !strcmp(argv[i], "-n");
+		test_lends |= !strcmp(argv[i], "-L");
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (!chosen(tests[i].name, argc, argv))

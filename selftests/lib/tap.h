@@ -49,11 +49,15 @@ struct test {
  * @n:		its length
  * @argc:	of main()
  * @argv:	of main(): words, each chooses the tests whose name has it;
- *		"-l" lists the names, "-n" runs them without child processes
+ *		"-l" lists the names, "-n" runs them without child processes,
+ *		"-L" lets the waiting thread lend itself (vcpu_run())
  *
  * Return: the exit status for main().
  */
 int run_tests(const struct test *tests, size_t n, int argc, char **argv);
+
+/* -L was given. */
+extern bool test_lends;
 
 #define TEST_MAIN(table)                                                       \
 	int main(int argc, char **argv)                                        \

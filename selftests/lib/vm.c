@@ -267,7 +267,7 @@ u32 vcpu_run(struct vcpu *vcpu)
 	int r;
 
 	do {
-		r = sys_run(vcpu->fd, 0);
+		r = sys_run(vcpu->fd, test_lends ? MVM_RUN_LEND : 0);
 	} while (r && errno == EINTR);
 	if (r)
 		FAIL("MVM_RUN: errno %d (%m)", errno);
