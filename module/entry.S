@@ -48,20 +48,15 @@ SYM_FUNC_START(mvm_vmx_enter)
 	push	%rbp
 	push	%rdi			/* @vcpu, for the way back */
 
-	/* The stack is the same at every entry of a window: write it once. */
-	cmp	%rsp, VCPU_HOST_RSP(%rdi)
-	je	.Lhost_rsp_known
-	mov	%rsp, VCPU_HOST_RSP(%rdi)
-	mov	$VMCS_HOST_RSP, %eax
-.Lvmwrite:
-	vmwrite	%rsp, %rax
-.Lhost_rsp_known:
-
-	/* Decided while there are registers: MOV keeps ZF and CF, BT keeps ZF. */
+	/*
+	 * Decided while there are registers: MOV keeps ZF and CF, BTS keeps ZF.
+	 * Comparing with 0 clears CF.
+	 */
 	mov	VCPU_RUN(%rdi), %rax
 	cmpb	$0, mvm_clear_cpu_buffers(%rip)	/* ZF: leave the buffers alone */
-	btw	$0, VCPU_LAUNCHED(%rdi)		/* CF: VMRESUME, not VMLAUNCH */
-
+	btsw	$0, VCPU_LAUNCHED(%rdi)		/* CF: VMRESUME, not VMLAUNCH */
+	jnc	.Lfirst_entry
+.Lload:
 	move_gprs to_page=0
 	mov	RUN_GPRS(%rax), %rax
 
@@ -80,11 +75,19 @@ SYM_FUNC_START(mvm_vmx_enter)
 .Lvmlaunch:
 	vmlaunch
 .Lvmfail:
-	mov	$1, %eax
+	mov	$1, %ebp
 	jmp	.Lclear
 .Lvmfault:
-	mov	$2, %eax
+	mov	$2, %ebp
 	jmp	.Lclear
+
+	/* The stack is the same at every entry of a window: write it once. */
+.Lfirst_entry:
+	mov	$VMCS_HOST_RSP, %ecx
+.Lvmwrite:
+	vmwrite	%rsp, %rcx
+	cmpb	$0, mvm_clear_cpu_buffers(%rip)
+	jmp	.Lload
 
 	_ASM_EXTABLE(.Lvmwrite, .Lvmfault)
 	_ASM_EXTABLE(.Lvmresume, .Lvmfault)
@@ -99,10 +102,10 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	mov	VCPU_RUN(%rax), %rax
 	pop	RUN_GPRS(%rax)
 	move_gprs to_page=1
-	xor	%eax, %eax		/* result: a VM exit */
+	xor	%ebp, %ebp		/* result: a VM exit */
 
 .Lclear:
-	.irp	reg, ecx, edx, ebx, ebp, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d
+	.irp	reg, eax, ecx, edx, ebx, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d
 	xor	%\reg, %\reg
 	.endr
 
@@ -111,9 +114,7 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	 * stack buffer and the branch history.  The kernel's own choice decides
 	 * (patched at load).
 	 */
-	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \
-			   X86_FEATURE_RSB_VMEXIT_LITE
-	push	%rax
+	MVM_FILL_RETURN_BUFFER
 	/* Legacy IBRS protects only after it is written again, with any value. */
 	ALTERNATIVE "jmp .Librs_done", "", X86_FEATURE_KERNEL_IBRS
 	mov	$MSR_IA32_SPEC_CTRL, %ecx
@@ -124,7 +125,7 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	lfence
 .Librs_done:
 	MVM_CLEAR_BRANCH_HISTORY
-	pop	%rax
+	mov	%ebp, %eax
 
 	pop	%rdi
 	pop	%rbp

@@ -10,7 +10,6 @@
 static void __used offsets(void)
 {
 	OFFSET(VCPU_RUN, mvm_vcpu, run);
-	OFFSET(VCPU_HOST_RSP, mvm_vcpu, host_rsp);
 	OFFSET(VCPU_LAUNCHED, mvm_vcpu, launched);
 	DEFINE(VMCS_HOST_RSP, HOST_RSP);
 	OFFSET(RUN_GPRS, mvm_run, gpr);

@@ -458,13 +458,14 @@ static enum exit_result msr_failed(struct mvm_vcpu *vcpu, int result, struct mvm
 
 static enum exit_result exit_rdmsr(struct mvm_vcpu *vcpu)
 {
-	struct mvm_exit_msr msr = { .index = gpr_read(vcpu, MVM_RCX) };
-	int result = mvm_msr_read(vcpu, msr.index, &msr.data);
+	u32 index = gpr_read(vcpu, MVM_RCX);
+	/* Not on the stack: the compiler would guard that. */
+	int result = mvm_msr_read(vcpu, index, &vcpu->msr_data);
 
 	if (result)
-		return msr_failed(vcpu, result, msr);
-	gpr_write(vcpu, MVM_RAX, (u32)msr.data);
-	gpr_write(vcpu, MVM_RDX, msr.data >> 32);
+		return msr_failed(vcpu, result, (struct mvm_exit_msr){ .index = index });
+	gpr_write(vcpu, MVM_RAX, (u32)vcpu->msr_data);
+	gpr_write(vcpu, MVM_RDX, vcpu->msr_data >> 32);
 	return skip(vcpu);
 }
 
@@ -482,7 +483,9 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 	/* A write of ICR or EOI that user space has to hear of. */
 	if (mvm_apic_exit_pending(vcpu))
 		return mvm_exit_apic(vcpu);
-	return vcpu->msr.reopen ? EXIT_CLOSE : EXIT_INJECT;
+	if (vcpu->msr.reopen)
+		return EXIT_CLOSE;
+	return vcpu->lapic.changed ? EXIT_INJECT : EXIT_RESUME;
 }
 
 /**
@@ -592,6 +595,32 @@ static const struct exit_op exit_ops[] = {
 	OP(PAUSE_INSTRUCTION, exits_pause, exit_pause),
 };
 
+static enum exit_result serve(struct mvm_vcpu *vcpu, const struct exit_op *op)
+{
+	if (unlikely(!op->handler))
+		return exit_unhandled(vcpu);
+	((u64 *)&vcpu->stats)[op->counter]++;
+	return op->handler(vcpu);
+}
+
+/* Those that are rarer, or traced: apart, so that the others need no registers saved. */
+static noinline enum exit_result serve_detailed(struct mvm_vcpu *vcpu, const struct exit_op *op)
+{
+	trace_mvm_exit(vcpu);
+	if (op->detailed) {
+		vcpu->exit_qualification = vmcs_read(EXIT_QUALIFICATION);
+		mvm_requeue_event(vcpu);
+	}
+	return serve(vcpu, op);
+}
+
+static noinline enum exit_result serve_unlisted(struct mvm_vcpu *vcpu)
+{
+	trace_mvm_exit(vcpu);
+	return vcpu->exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY ?
+		mvm_exit_fail_entry(vcpu, 0) : exit_unhandled(vcpu);
+}
+
 /**
  * mvm_handle_exit() - dispatch a VM exit
  * @vcpu: vCPU whose window is open, directly after the exit
@@ -602,21 +631,14 @@ enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu)
 	const struct exit_op *op;
 
 	vcpu->exit_reason = reason;
-	trace_mvm_exit(vcpu);
+	vcpu->exit_qualification = 0;
 	if (unlikely(reason >= ARRAY_SIZE(exit_ops)))
-		return reason & VMX_EXIT_REASONS_FAILED_VMENTRY ?
-			mvm_exit_fail_entry(vcpu, 0) : exit_unhandled(vcpu);
+		return serve_unlisted(vcpu);
 	op = &exit_ops[array_index_nospec(reason, ARRAY_SIZE(exit_ops))];
 	OPTIMIZER_HIDE_VAR(op);		/* compute the address once */
-	vcpu->exit_qualification = 0;
-	if (op->detailed) {
-		vcpu->exit_qualification = vmcs_read(EXIT_QUALIFICATION);
-		mvm_requeue_event(vcpu);
-	}
-	if (unlikely(!op->handler))
-		return exit_unhandled(vcpu);
-	((u64 *)&vcpu->stats)[op->counter]++;
-	return op->handler(vcpu);
+	if (op->detailed || trace_mvm_exit_enabled())
+		return serve_detailed(vcpu, op);
+	return serve(vcpu, op);
 }
 
 /**

@@ -92,6 +92,7 @@ enum exit_result mvm_inject_events(struct mvm_vcpu *vcpu)
 	int vector = next_interrupt(vcpu);
 	u32 blocked = 0;
 
+	vcpu->lapic.changed = false;
 	if (vcpu->nmi_pending || vector != MVM_NO_INTERRUPT)
 		blocked = vmcs_read(GUEST_INTERRUPTIBILITY_INFO) &
 			  (GUEST_INTR_STATE_NMI | MVM_SHADOWS);

@@ -148,6 +148,7 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic
 	if (from != to)
 		l->regs[REG(APIC_ICR2)] = 0;
 	WRITE_ONCE(l->base, value);
+	l->changed = true;
 	return 0;
 }
 
@@ -210,6 +211,7 @@ void lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level)
 	}
 	__set_bit(vector, VECTORS(l, APIC_IRR));
 	__assign_bit(vector, VECTORS(l, APIC_TMR), level);
+	l->changed = true;
 }
 
 /**
@@ -479,6 +481,7 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 	int vector;
 
 	timer_expire(l, now);
+	l->changed = true;
 	value &= lapic_registers[index].writable;
 	switch (index) {
 	case REG(APIC_EOI):

@@ -55,6 +55,7 @@ struct mvm_lapic_state {
 	u64 ipi_icr;			/* send @ipi; x2APIC layout; broadcast: LAPIC_BROADCAST */
 	struct lapic_message ipi;	/* @ipi_icr, unless that is 0 */
 	u8 eoi;				/* a level-triggered interrupt that has ended, or 0 */
+	bool changed;			/* see what lapic_pending() says now */
 };
 
 /* The mode that a value of IA32_APIC_BASE selects (SDM 3A table 11-5). */

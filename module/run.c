@@ -129,12 +129,16 @@ void mvm_vcpu_update_timer(struct mvm_vcpu *vcpu)
 	/* A year is as good as never, and cannot overflow. */
 	if (ticks != LAPIC_NEVER)
 		ticks = min_t(u64, ticks, (u64)mvm_caps.tsc_khz * 1000 * 3600 * 24 * 365);
-	if (mvm_caps.timer_in_window)
-		vcpu->timer_due = ticks == LAPIC_NEVER ? MVM_NEVER : host + ticks;
-	else if (ticks != LAPIC_NEVER)
+	if (mvm_caps.timer_in_window) {
+		if (ticks != LAPIC_NEVER) {
+			vcpu->timer_due = host + ticks;
+			vcpu->timer_in_window = true;
+		}
+	} else if (ticks != LAPIC_NEVER) {
 		arm_hrtimer(vcpu, ticks);
-	else	/* One that fires just now finds nothing due. */
+	} else {	/* One that fires just now finds nothing due. */
 		hrtimer_try_to_cancel(&vcpu->apic_timer);
+	}
 }
 
 /**

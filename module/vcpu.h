@@ -101,11 +101,9 @@ struct mvm_vcpu {
 	void *vmcs;				/* [I] VMCS region, of MVM_VMCS_BYTES */
 	void *vmxon;				/* [I] VMXON region, likewise part of them */
 	unsigned long *msr_bitmap;		/* [R] likewise */
-	bool launched;				/* [R] in the open window */
-	unsigned long host_rsp;			/* [R] as last written to the VMCS: entry.S */
+	u16 launched;				/* [R] in the open window; entry.S sets it */
 	u32 proc_controls;			/* [R] likewise */
 	s64 tsc_offset;				/* [R] likewise */
-	u32 preemption_timer;			/* [R] likewise */
 	int window_cpu;				/* [R] where the window is, or was last */
 	int last_cpu;				/* [R] where it ran last, or -1 */
 
@@ -125,6 +123,7 @@ struct mvm_vcpu {
 	struct mvm_msr_state msr;		/* [R] */
 	struct mvm_cr_state cr;			/* [R] */
 	u64 timer_due;				/* [R] the APIC timer: host TSC, or MVM_NEVER */
+	bool timer_in_window;			/* [R] the preemption timer is not the backstop alone */
 	struct hrtimer apic_timer;		/* armed by [R], when no window can do it */
 
 	/* from MVM_RUN to the first entry: run.c */
@@ -140,6 +139,7 @@ struct mvm_vcpu {
 	u32 exit_reason;			/* [R] raw */
 	unsigned long exit_qualification;	/* [R] */
 	struct mvm_exit_io io;			/* [R] as decoded; the page's copy is hostile */
+	u64 msr_data;				/* [R] of a RDMSR */
 	struct mvm_exit_mmio fault;		/* [R] EPT violation, served outside */
 	struct mvm_fault_cache fault_cache;	/* [R] */
 

@@ -38,7 +38,6 @@ static void write_controls(struct mvm_vcpu *vcpu)
 	vmcs_write(VMCS_LINK_POINTER, ~0UL);
 	if (mvm_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
-	vcpu->preemption_timer = mvm_caps.backstop;
 	if (mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, mvm_caps.backstop);
 }

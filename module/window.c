@@ -293,7 +293,7 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
 		}
 	}
 	this_cpu_write(open_window, window);
-	vcpu->launched = false;
+	vcpu->launched = 0;
 	/* A new region is not a VMCS before VMCLEAR (SDM 3C 25.11.3). */
 	if ((unlikely(vcpu->last_cpu < 0) && vmx_vmclear(__pa(vcpu->vmcs))) ||
 	    unlikely(vmx_vmptrld(__pa(vcpu->vmcs)))) {
@@ -348,19 +348,13 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
  * turn.  The timer starts anew at each entry; it counts while bit @preemption_shift
  * of the TSC changes (SDM 3C 26.5.1), so one more is not too early.
  */
-static __always_inline void set_preemption_timer(struct mvm_vcpu *vcpu)
+static noinline void set_preemption_timer(struct mvm_vcpu *vcpu)
 {
-	u64 value = mvm_caps.backstop;
+	u64 now = rdtsc(), due = max(vcpu->timer_due, now);
 
-	if (vcpu->timer_due != MVM_NEVER) {
-		u64 now = rdtsc(), due = max(vcpu->timer_due, now);
-
-		value = min(value, ((due - now) >> mvm_caps.preemption_shift) + 1);
-	}
-	if (value != vcpu->preemption_timer) {
-		vcpu->preemption_timer = value;
-		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, value);
-	}
+	vcpu->timer_in_window = vcpu->timer_due != MVM_NEVER;
+	vmcs_write(VMX_PREEMPTION_TIMER_VALUE,
+		   min_t(u64, mvm_caps.backstop, ((due - now) >> mvm_caps.preemption_shift) + 1));
 }
 
 /*
@@ -372,7 +366,8 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 {
 	int failed;
 
-	set_preemption_timer(vcpu);
+	if (vcpu->timer_in_window)
+		set_preemption_timer(vcpu);
 	trace_mvm_entry(vcpu);
 	mvm_debug(entering, vcpu);
 	vcpu->stats.entries++;
@@ -382,7 +377,6 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 			 "r13", "r14", "r15", "cc", "memory");
 	if (unlikely(failed))
 		return mvm_exit_fail_entry(vcpu, failed);
-	vcpu->launched = true;
 	mvm_debug(exited, vcpu);
 	return mvm_handle_exit(vcpu);
 }
@@ -433,7 +427,8 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 	while (result == EXIT_RESUME) {
 		result = enter_guest(vcpu);
 		/* A thread that an exit has woken on this CPU sends no IPI. */
-		if (unlikely(!--exits_left || need_resched()) && result <= EXIT_INJECT)
+		if (unlikely(!--exits_left || test_preempt_need_resched()) &&
+		    result <= EXIT_INJECT)
 			result = EXIT_CLOSE;
 		if (result == EXIT_INJECT)
 			result = mvm_inject_events(vcpu);

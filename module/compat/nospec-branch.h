@@ -20,6 +20,33 @@
 #ifdef __ASSEMBLY__
 
 /*
+ * Overwrites the return stack buffer where the kernel chose to after VM exits: its
+ * FILL_RETURN_BUFFER without the loop around the calls, 35 instructions instead of
+ * 82.  A speculative return to one of the entries meets an INT3.  On some CPUs one
+ * entry is enough.
+ */
+.macro MVM_FILL_RETURN_BUFFER
+	ALTERNATIVE_2 "jmp .Lfilled_\@", "", X86_FEATURE_RSB_VMEXIT, \
+		      "jmp .Lfill_one_\@", X86_FEATURE_RSB_VMEXIT_LITE
+	.rept RSB_CLEAR_LOOPS - 1
+	MVM_CALL_OVER_INT3
+	.endr
+	add	$8 * (RSB_CLEAR_LOOPS - 1), %rsp
+.Lfill_one_\@:
+	MVM_CALL_OVER_INT3
+	add	$8, %rsp
+	lfence
+.Lfilled_\@:
+.endm
+
+.macro MVM_CALL_OVER_INT3
+	ANNOTATE_INTRA_FUNCTION_CALL
+	call	.Lover_\@
+	int3
+.Lover_\@:
+.endm
+
+/*
  * Clears the branch history where the kernel chose to after VM exits.  Changes
  * RAX, RCX and the flags.
  */
