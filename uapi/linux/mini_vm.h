@@ -236,8 +236,9 @@ struct mvm_slot {
  * an asynchronous run waits, and POLLHUP once the owner is gone.  Closing the
  * descriptor stops the vCPU for good; its id stays taken.
  *
- * Errors: EINVAL (id), EEXIST (id taken), ENOMEM, EMFILE, EIO (the owner's
- * address space is gone).
+ * Errors: EINVAL (id), EEXIST (id taken), ENOMEM, EAGAIN (no thread could be made:
+ * memory, or the host's limit of threads), EMFILE, EIO (the owner's address space
+ * is gone).
  */
 struct mvm_create_vcpu {
 	__u32 size;
