@@ -44,7 +44,7 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
 		take_arguments(parse, state->argv + state->next, state);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		if (line->args_doc)
+		if (line->args_doc && !line->optional)
 			argp_error(state, "which %s? %s", line->thing, line->hint);
 		return 0;
 	default:
@@ -59,7 +59,8 @@ static error_t parse_one(int key, char *argument, struct argp_state *state)
  * @argc: arguments, the subcommand's name included
  * @argv: likewise
  * @chosen: handed to @line->option
- * @arguments: out, if not NULL: those that are no options, NULL at their end
+ * @arguments: out, if not NULL: those that are no options, NULL at their end;
+ *	       itself NULL when there are none
  *
  * Return: STATUS_OK or STATUS_USAGE.
  */

@@ -19,6 +19,7 @@ int cmd_stop(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 /* What commands say that take VMs. */
 #define CMD_VM		"VM"
@@ -33,6 +34,7 @@ int cmd_stat(int argc, char **argv);
  * @thing:	what an argument names
  * @hint:	what to say, behind "which @thing?", when there is none
  * @many:	there may be more than one
+ * @optional:	there may be none; then @hint is not wanted
  * @doc:	argp's description
  */
 struct cmd_line {
@@ -42,6 +44,7 @@ struct cmd_line {
 	const char *thing;
 	const char *hint;
 	bool many;
+	bool optional;
 	const char *doc;
 };
 

@@ -27,6 +27,7 @@ static const struct subcommand subcommands[] = {
 	{ "pause", "let a VM stand still", cmd_pause },
 	{ "resume", "let a paused VM go on", cmd_resume },
 	{ "stat", "show a VM's state and counters", cmd_stat },
+	{ "bench", "measure what a guest's operations cost, beside KVM", cmd_bench },
 	{ "check", "say whether this machine can run VMs", cmd_check },
 };
 

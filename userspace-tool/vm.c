@@ -97,6 +97,29 @@ void vm_close_device(struct vm *vm)
 	vm->device = -1;
 }
 
+/**
+ * vm_get_supported_cpuid() - read what guests may be shown
+ * @vm: the device is open
+ * @entries: out: MVM_CPUID_MAX entries
+ * @count: out: how many are filled in
+ *
+ * Return: 0 or -errno.
+ */
+int vm_get_supported_cpuid(const struct vm *vm, struct mvm_cpuid_entry *entries, u32 *count)
+{
+	struct mvm_cpuid table = {
+		.size = sizeof(table),
+		.count = MVM_CPUID_MAX,
+		.entries = (u64)(uintptr_t)entries,
+	};
+
+	memset(entries, 0, MVM_CPUID_MAX * sizeof(*entries));
+	if (ioctl(vm->device, MVM_GET_SUPPORTED_CPUID, &table))
+		return -errno;
+	*count = table.count < MVM_CPUID_MAX ? table.count : MVM_CPUID_MAX;
+	return 0;
+}
+
 static int failed(const char *what)
 {
 	report_error("the kernel module refused to %s: %s", what,
@@ -286,6 +309,26 @@ int vm_start(const struct vm *vm)
 	};
 
 	return ioctl(vm->vcpu, MVM_RUN, &request) ? -errno : 0;
+}
+
+/**
+ * vm_run() - let the vCPU run, and wait for its next exit
+ * @vm: the vCPU is stopped; the run page holds the answer to the last exit
+ * @lend: in this thread, not in the vCPU's
+ *
+ * Return: 0 or -errno; a signal does not end the wait.
+ */
+int vm_run(const struct vm *vm, bool lend)
+{
+	struct mvm_run_request request = {
+		.size = sizeof(request),
+		.flags = lend ? MVM_RUN_LEND : 0,
+	};
+
+	while (ioctl(vm->vcpu, MVM_RUN, &request))
+		if (errno != EINTR)
+			return -errno;
+	return 0;
 }
 
 /**

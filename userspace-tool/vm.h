@@ -30,12 +30,14 @@ struct vm {
 
 int vm_open_device(struct vm *vm);
 void vm_close_device(struct vm *vm);
+int vm_get_supported_cpuid(const struct vm *vm, struct mvm_cpuid_entry *entries, u32 *count);
 int vm_create(struct vm *vm, const char *name, const struct guest_mem *mem);
 void vm_destroy(struct vm *vm);
 int vm_get_sregs(const struct vm *vm, struct mvm_sregs *sregs);
 int vm_set_sregs(const struct vm *vm, struct mvm_sregs *sregs);
 int vm_set_virtual_wire(const struct vm *vm);
 int vm_start(const struct vm *vm);
+int vm_run(const struct vm *vm, bool lend);
 int vm_signal_msi(const struct vm *vm, u64 address, u32 data);
 int vm_kick(const struct vm *vm);
 int vm_get_tsc(const struct vm *vm, u64 *tsc);

@@ -53,7 +53,13 @@ _mini_vm() {
 		[[ $command != run ]] || _mini_vm_files "$word"
 		return
 		;;
-	-a | --append | -m | --memory | -n | --name | --timeout) return ;;
+	-j | --json)
+		if [[ $command == bench ]]; then
+			_mini_vm_files "$word"
+			return
+		fi
+		;;
+	-a | --append | -m | --memory | -n | --name | --timeout | --tries) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_mini_vm_options "$program" "$command")" -- "$word")
@@ -62,6 +68,9 @@ _mini_vm() {
 	fi
 	case $command in
 	run) _mini_vm_files "$word" ;;
+	bench)
+		mapfile -t COMPREPLY < <(compgen -W "$("$program" bench --list 2>/dev/null | cut -d' ' -f1)" -- "$word")
+		;;
 	stop | pause | resume | stat)
 		mapfile -t COMPREPLY < <(compgen -W "$("$program" ps --quiet 2>/dev/null)" -- "$word")
 		;;

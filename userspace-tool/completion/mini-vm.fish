@@ -18,4 +18,6 @@ complete -c mini-vm -n 'not __fish_use_subcommand; and string match -q -- "-*" (
 	-a '(__mini_vm_options)'
 complete -c mini-vm -n '__fish_seen_subcommand_from stop pause resume stat' \
 	-f -a '(mini-vm ps --quiet 2>/dev/null)'
+complete -c mini-vm -n '__fish_seen_subcommand_from bench' \
+	-f -a "(mini-vm bench --list 2>/dev/null | string replace -rf '^(\\S+) +(.*)' '\$1\\t\$2')"
 complete -c mini-vm -n '__fish_seen_subcommand_from ps check' -f

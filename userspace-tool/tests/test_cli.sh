@@ -63,6 +63,12 @@ expect 2 'is not an action' "an unknown action" run --on-reset dance image
 expect 2 'check takes no arguments' "check with an argument" check now
 expect 2 'ps takes no arguments' "ps with an argument" ps all
 expect 2 'not both' "ps with two forms" ps --json --quiet
+shows '^Usage: mini-vm bench .*OPERATION' "bench --help shows its usage" bench --help
+shows '^wrmsr  *WRMSR of TSC_ADJUST$' "bench --list lists the operations" bench --list
+expect 2 "'cpuide' is not an operation" "bench of what is no operation" bench cpuid cpuide
+expect 2 'is not a number of tries' "bench with no tries" bench --tries 0
+expect 2 'is not a number of tries' "bench with tries that are no number" bench --tries 8x
+expect 2 'is not a number of tries' "bench with too many tries" bench --tries 1001
 for command in stop pause resume stat; do
 	expect 2 'which VM?' "$command without a name" $command
 	expect 6 "no VM called 'nobody' runs" "$command of no VM" $command nobody

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mini_vm.c - the benchmark's guest on mini-vm: one thread that waits in
+ * MVM_RUN, or lends itself, and the emulator of memory-mapped I/O that "mini-vm run" has.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../mmio.h"
+#include "../report.h"
+#include "../vm.h"
+#include "bench.h"
+
+/**
+ * struct state - the module's VM
+ * @vm:		descriptors and run page
+ * @io:		the way from the emulator to what BENCH_MMIO answers
+ * @mmio:	the emulator
+ */
+struct state {
+	struct vm vm;
+	struct mmio_io io;
+	struct mmio mmio;
+};
+
+static u64 mmio_read(void *context, u64 gpa, unsigned int bytes)
+{
+	(void)context;
+	(void)gpa;
+	(void)bytes;
+	return BENCH_ANSWER;
+}
+
+static void mmio_write(void *context, u64 gpa, unsigned int bytes, u64 value)
+{
+	(void)context;
+	(void)gpa;
+	(void)bytes;
+	(void)value;
+}
+
+static int set_registers(struct state *state, const struct bench_vm *vm)
+{
+	struct mvm_run *run = state->vm.run;
+	struct mvm_sregs sregs = vm->sregs;
+	int error = vm_set_sregs(&state->vm, &sregs);
+
+	if (error) {
+		report_error("the kernel module refused the benchmark guest's registers: %s",
+			     strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	memset(run->gpr, 0, sizeof(run->gpr));
+	run->gpr[MVM_RSP] = BENCH_STACK;
+	run->rip = BENCH_CODE;
+	run->next_rip = BENCH_CODE;
+	run->rflags = RFLAGS_FIXED;
+	return STATUS_OK;
+}
+
+static void destroy(struct bench_vm *vm)
+{
+	struct state *state = vm->state;
+
+	vm_destroy(&state->vm);
+	vm_close_device(&state->vm);
+	free(state);
+	vm->state = NULL;
+}
+
+static int create(struct bench_vm *vm)
+{
+	struct state *state = calloc(1, sizeof(*state));
+	int status;
+
+	if (!state) {
+		report_error("there is no memory for the benchmark");
+		return STATUS_RESOURCE;
+	}
+	vm->state = state;
+	state->io = (struct mmio_io) { .read = mmio_read, .write = mmio_write };
+	status = vm_open_device(&state->vm);
+	if (status == STATUS_OK)
+		status = vm_create(&state->vm, "bench", &vm->mem);
+	if (status == STATUS_OK)
+		status = set_registers(state, vm);
+	vm->apic_timer_khz = state->vm.info.apic_timer_khz;
+	if (status != STATUS_OK)
+		destroy(vm);
+	return status;
+}
+
+static enum mmio_result serve_mmio(struct state *state, const struct bench_vm *vm,
+				   struct mvm_run *run)
+{
+	struct mmio *mmio = &state->mmio;
+	enum mmio_result result;
+
+	mmio_init(mmio, &vm->mem, &state->io, &run->sregs, run->gpr, run->rip, run->rflags,
+		  state->vm.phys_bits);
+	result = mmio_emulate(mmio);
+	memcpy(run->gpr, mmio->gpr, sizeof(run->gpr));
+	run->rflags = mmio->rflags;
+	run->next_rip = mmio->next_rip;
+	return result;
+}
+
+static int unexpected(const struct mvm_run *run)
+{
+	report_error("the benchmark's guest did what it should not: exit %u, VMX exit reason %u, RIP 0x%llx",
+		     run->exit_reason, run->hw_reason, (unsigned long long)run->rip);
+	return STATUS_RESOURCE;
+}
+
+static int run_guest(struct bench_vm *vm)
+{
+	struct state *state = vm->state;
+	struct mvm_run *run = state->vm.run;
+	int error;
+
+	for (;;) {
+		error = vm_run(&state->vm, vm->lend);
+		if (error) {
+			report_error("the kernel module refused to run the benchmark's guest: %s",
+				     strerror(-error));
+			return STATUS_RESOURCE;
+		}
+		if (run->exit_reason == MVM_EXIT_IO && run->io.port == BENCH_PORT_USER)
+			run->io.data = BENCH_ANSWER;
+		else if (run->exit_reason == MVM_EXIT_IO && run->io.port == BENCH_PORT_END)
+			return STATUS_OK;
+		else if (run->exit_reason != MVM_EXIT_MMIO ||
+			 serve_mmio(state, vm, run) != MMIO_DONE)
+			return unexpected(run);
+	}
+}
+
+const struct bench_backend bench_mini_vm = {
+	.name = "mini-vm",
+	.create = create,
+	.run = run_guest,
+	.destroy = destroy,
+};
+
+/**
+ * bench_halt_poll_ns() - how long the module lets a halted vCPU wait awake
+ *
+ * Return: ns; 0 also where that cannot be known.
+ */
+u64 bench_halt_poll_ns(void)
+{
+	FILE *file = fopen("/sys/module/mini_vm/parameters/halt_poll_us", "re");
+	unsigned long long us = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%llu", &us) != 1)
+		us = 0;
+	fclose(file);
+	return us * 1000;
+}
+
+/**
+ * bench_mini_vm_borrows() - does the module run this VM with borrowed VMX?
+ * @vm: a VM of bench_mini_vm that has run
+ *
+ * Return: true when VMX was in use at each opening of a window.
+ */
+bool bench_mini_vm_borrows(const struct bench_vm *vm)
+{
+	const struct state *state = vm->state;
+	struct mvm_stat stats[64];
+	u64 windows = 0, borrowed = 0;
+	u32 count = vm_get_stats(&state->vm, stats, ARRAY_SIZE(stats)), i;
+
+	for (i = 0; i < count; i++) {
+		if (!strcmp((const char *)stats[i].name, "windows"))
+			windows = stats[i].value;
+		if (!strcmp((const char *)stats[i].name, "windows_borrowed"))
+			borrowed = stats[i].value;
+	}
+	return windows && windows == borrowed;
+}
+
+/**
+ * bench_mini_vm_cpuid() - the CPUID table that the guest has on mini-vm
+ * @entries: out: MVM_CPUID_MAX entries
+ * @count: out: how many are filled in
+ *
+ * Return: STATUS_OK, or another status after a report.
+ */
+int bench_mini_vm_cpuid(struct mvm_cpuid_entry *entries, u32 *count)
+{
+	struct vm vm;
+	int status = vm_open_device(&vm), error;
+
+	if (status != STATUS_OK)
+		return status;
+	error = vm_get_supported_cpuid(&vm, entries, count);
+	vm_close_device(&vm);
+	if (error) {
+		report_error("the kernel module does not say which CPUID guests see: %s",
+			     strerror(-error));
+		return STATUS_MACHINE;
+	}
+	return STATUS_OK;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * test_bench.c - the benchmark without a VM: its rows, what it makes of
+ * measurements, how it shows them, and that its guest can be placed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "report.h"
+#include "tap.h"
+
+static struct bench_cost costs[2][BENCH_COLUMNS];
+static const struct bench_row *rows[2];
+static struct bench_report report;
+static char text[8192];
+
+static void new_report(void)
+{
+	memset(costs, 0, sizeof(costs));
+	memset(&report, 0, sizeof(report));
+	rows[0] = bench_row("cpuid");
+	rows[1] = bench_row("compute");
+	report.rows = rows;
+	report.costs = costs;
+	report.count = 2;
+	report.compute_host = 8;
+	report.host.tsc_khz = 200000;
+	report.host.cpus = 1;
+	report.host.counts = true;
+	strcpy(report.host.cpu, "a CPU");
+	strcpy(report.host.kernel, "6.1.0");
+	report.columns[BENCH_PLAIN] = true;
+	report.columns[BENCH_BORROW] = true;
+	report.columns[BENCH_KVM] = true;
+	costs[0][BENCH_PLAIN] = (struct bench_cost) { true, 150, 0.01 };
+	costs[0][BENCH_BORROW] = (struct bench_cost) { true, 300, 0 };
+	costs[0][BENCH_KVM] = (struct bench_cost) { true, 1000, 0.25 };
+	costs[1][BENCH_PLAIN] = (struct bench_cost) { true, 8040, 0 };
+}
+
+static const char *table(void)
+{
+	FILE *file = fmemopen(text, sizeof(text) - 1, "w");
+
+	memset(text, 0, sizeof(text));
+	bench_show_table(&report, file);
+	fclose(file);
+	return text;
+}
+
+#define shows(words, name) do {						\
+	if (!ok(strstr(table(), words), "%s", name))			\
+		printf("# the table:\n%s\n", text);			\
+} while (0)
+
+static void test_rows(void)
+{
+	size_t i, j, doubles = 0, bad = 0;
+
+	for (i = 0; i < bench_row_count; i++) {
+		const struct bench_row *row = &bench_rows[i];
+
+		for (j = 0; j < i; j++)
+			doubles += !strcmp(row->op, bench_rows[j].op);
+		bad += !row->title || row->code == BENCH_NOTHING || strlen(row->op) > 15 ||
+		       strcspn(row->op, " ,=") != strlen(row->op);
+		bad += row->code == BENCH_TOUCH_2M &&
+		       2 * row->rounds * BENCH_PAGE_2M > BENCH_TOUCH_END - BENCH_TOUCH;
+		bad += row->code == BENCH_TOUCH_4K &&
+		       2 * row->rounds * BENCH_PAGE_4K > BENCH_TOUCH_END - BENCH_TOUCH;
+	}
+	is(doubles, 0, "each operation has a name of its own");
+	is(bad, 0, "each has a title and something to do, and stays in its memory");
+	ok(bench_row("cpuid") && !bench_row("cpu") && !bench_row(""), "rows are found by whole names");
+}
+
+static void test_words(void)
+{
+	ok(bench_text_has_word("quiet mitigations=off\n", "mitigations=off"), "the last word is found");
+	ok(bench_text_has_word("mitigations=off quiet", "mitigations=off"), "the first word is found");
+	ok(!bench_text_has_word("x.mitigations=off", "mitigations=off"), "a word's end is no word");
+	ok(!bench_text_has_word("mitigations=off,nosmt", "mitigations=off"), "nor its beginning");
+	ok(!bench_text_has_word("", "a"), "nothing has no words");
+}
+
+static void test_table(void)
+{
+	new_report();
+	shows("cpuid                150.0      300.0     1000.0   0.15   0.30   25.0%  CPUID\n",
+	      "a row has all columns, both ratios and the widest spread");
+	shows("compute             8040.0          -          -      -      -    0.0%",
+	      "what was not measured is a dash");
+	shows("takes 8000.0 on the host; above that: mini-vm +0.50%\n", "the compute-bound loop is held against the host's");
+	shows("one tick of the TSC is one instruction, so this CPU is emulated", "the clock is named");
+	shows("mitigations as the kernel chose them", "and the mitigations");
+	ok(!strstr(text, "faster"), "nothing is said to be faster");
+	report.host.counts = false;
+	report.host.mitigations_off = true;
+	shows("Clock: ticks of the TSC.\n", "a clock that does not count instructions is named");
+	shows("mitigations off", "mitigations that are off are named");
+	report.host.cpus = 2;
+	shows("on 2 CPUs; compare within this run only", "and the number of CPUs");
+}
+
+static void test_without_kvm(void)
+{
+	new_report();
+	report.columns[BENCH_BORROW] = false;
+	report.columns[BENCH_KVM] = false;
+	strcpy(report.no_kvm, "there is no /dev/kvm here");
+	costs[0][BENCH_BORROW].known = false;
+	costs[0][BENCH_KVM].known = false;
+	shows("KVM: not measured: there is no /dev/kvm here\n", "without KVM the table says why");
+	shows("cpuid                150.0    1.0%  CPUID\n", "and has one column");
+	report.borrows = true;
+	shows("had the CPU's VMX in use before", "VMX in use beforehand is named");
+}
+
+static double real(json_t *object, const char *name)
+{
+	return json_number_value(json_object_get(object, name));
+}
+
+static void test_json(void)
+{
+	json_t *json, *row, *host;
+
+	new_report();
+	json = bench_show_json(&report);
+	row = json_array_get(json_object_get(json, "rows"), 0);
+	host = json_object_get(json, "host");
+	is(json_array_size(json_object_get(json, "rows")), 2, "the JSON has each row");
+	ok(!strcmp(json_string_value(json_object_get(row, "op")), "cpuid"), "rows name their operation");
+	ok(real(row, "mini_vm") == 150 && real(row, "mini_vm_borrow") == 300 &&
+	   real(row, "kvm") == 1000, "they have three costs");
+	ok(real(row, "ratio") == 0.15 && real(row, "ratio_borrow") == 0.3, "and two ratios");
+	ok(real(row, "spread") == 0.25, "and a spread");
+	ok(!strcmp(json_string_value(json_object_get(host, "clock")), "instructions") &&
+	   !strcmp(json_string_value(json_object_get(host, "mitigations")), "default"),
+	   "the host's clock and mitigations are there");
+	ok(json_is_null(json_object_get(host, "no_kvm")), "no_kvm is null where KVM was measured");
+	row = json_array_get(json_object_get(json, "rows"), 1);
+	ok(json_is_null(json_object_get(row, "kvm")) && json_is_null(json_object_get(row, "ratio")),
+	   "what was not measured is null");
+	json_decref(json);
+}
+
+int main(void)
+{
+	test_rows();
+	test_words();
+	test_table();
+	test_without_kvm();
+	test_json();
+	return tap_done();
+}
