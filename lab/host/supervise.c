@@ -7,6 +7,7 @@
  *     --console FILE   the file that the VM's serial console goes to
  *     --interactive    the console is this terminal, logged to --console FILE;
  *                      "{tty}" in ARG becomes the device to connect to it
+ *     --screen FILE    where what the emulator draws and prints is kept
  *     --get FILE       where the next file that the VM sends back belongs
  *     --timeout S      seconds after which the run is over
  *     --stall S        seconds without a sign of life that mean a lock-up: of the
@@ -85,7 +86,8 @@ static struct {
 	int get_count;
 	bool interactive;
 	double timeout, stall, start;
-} options = { .timeout = 0, .stall = 120 };
+	int screen;
+} options = { .timeout = 0, .stall = 120, .screen = -1 };
 
 static pid_t emulator;
 static int screen = -1;		/* the emulator's terminal, master side */
@@ -528,6 +530,19 @@ static void serve_terminal(struct pollfd *keys, struct pollfd *output)
 	}
 }
 
+/* Takes what the emulator draws; returns where there may be more. */
+static int read_screen(void)
+{
+	char drawn[65536];
+	ssize_t n = read(screen, drawn, sizeof(drawn));
+
+	if (n <= 0)
+		return -1;
+	if (options.screen >= 0 && write(options.screen, drawn, (size_t)n) != n)
+		finish(EXIT_LAB, "the lab failed: the emulator's screen cannot be kept: %s", strerror(errno));
+	return screen;
+}
+
 static void loop(void)
 {
 	struct pollfd fds[3] = {
@@ -539,11 +554,9 @@ static void loop(void)
 
 	note_progress();
 	for (;;) {
-		char drop[4096];
-
 		poll(fds, 3, TICK_MS);
-		if (fds[0].revents && read(screen, drop, sizeof(drop)) <= 0)
-			fds[0].fd = -1;
+		if (fds[0].revents)
+			fds[0].fd = read_screen();
 		if (options.interactive)
 			serve_terminal(&fds[2], &fds[1]);
 		else
@@ -610,6 +623,7 @@ static void parse(int argc, char **argv)
 		{ "channel", required_argument, NULL, 'c' },
 		{ "console", required_argument, NULL, 'l' },
 		{ "interactive", no_argument, NULL, 'i' },
+		{ "screen", required_argument, NULL, 'k' },
 		{ "get", required_argument, NULL, 'g' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "stall", required_argument, NULL, 's' },
@@ -628,6 +642,11 @@ static void parse(int argc, char **argv)
 			break;
 		case 'i':
 			options.interactive = true;
+			break;
+		case 'k':
+			options.screen = open(optarg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+			if (options.screen < 0)
+				finish(EXIT_LAB, "the lab failed: %s: %s", optarg, strerror(errno));
 			break;
 		case 'g':
 			if (options.get_count == GET_MAX)

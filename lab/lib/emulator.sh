@@ -125,6 +125,12 @@ write_bochs_configuration() {
 	[[ $interactive == yes ]] || printf 'com1: enabled=1, mode=file, dev="%s"\n' "$folder/console"
 }
 
+# use_debugger FOLDER FILE: Bochs executes the debugger commands in FILE.
+use_debugger() {
+	cp "$2" "$1/debugger"
+	echo 'magic_break: enabled=1' >>"$1/bochsrc"
+}
+
 # take_slot: waits until fewer lab VMs run on this host than it has cores. Who
 # waits holds the queue's lock, so nobody overtakes.
 take_slot() {
