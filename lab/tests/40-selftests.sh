@@ -100,12 +100,6 @@ kexec_beside_guests() {
 	done
 }
 
-entry exits-cost-what-the-budget-says 'exits that the module handles stay within selftests/budget (mitigations=off)' 150
-exits_cost_what_the_budget_says() {
-	RUN_OPTIONS=(--no-tool --append mitigations=off)
-	run_programs cost /selftests/ cpuid_cost
-}
-
 entry tool-runs-guests "the tool's own small guests, Multiboot images and a test kernel among them, run in the lab VM" 150
 tool_runs_guests() {
 	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")
