@@ -7,7 +7,8 @@
  *	branch history		cleared after each exit		entry.S
  *	registers		cleared after each exit		entry.S
  *	CPU buffers		VERW before each entry		entry.S
- *	L1 data cache		flushed when a window opens	here
+ *	L1 data cache		flushed when a window opens and	here
+ *				others have used the CPU
  *	branch predictors	IBPB between vCPUs		here
  *	... and user space	IBPB before it runs (VMSCAPE)	here
  *	SPEC_CTRL		the host's value stays in force: it is hidden from
@@ -19,6 +20,7 @@
  * others are decided here, once, from the CPU's bugs as the kernel knows them.
  */
 #include <linux/cpu.h>
+#include <linux/hardirq.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <asm/cpufeature.h>
@@ -54,21 +56,32 @@ static void flush_l1d_by_loads(void)
 	barrier_nospec();
 }
 
+/* Since the last flush on this CPU; a kernel without KVM does not note it. */
+static bool interrupts_were_handled(void)
+{
+	return !IS_ENABLED(CONFIG_KVM_INTEL) || kvm_get_cpu_l1tf_flush_l1d();
+}
+
 /**
  * mvm_mitigate_before_guest() - steps when a window has opened
  * @other_vcpu: another vCPU ran last on this CPU
+ * @others_ran: so did another thread, or user space, since this vCPU's last window
  *
- * The L1 data cache is flushed once a window, not at each entry: what is
- * handled in the window touches the guest's own data only, as in KVM's default
- * ("cond").
+ * The L1 data cache is flushed where it may hold what is neither the guest's nor
+ * its owner's: as in KVM's default ("cond"), after others ran or an interrupt was
+ * handled, which the kernel notes for KVM. What is handled within a window, and
+ * between two of them, touches data of the guest and of its owner.
  */
-void mvm_mitigate_before_guest(bool other_vcpu)
+void mvm_mitigate_before_guest(bool other_vcpu, bool others_ran)
 {
 	if (other_vcpu)
 		mvm_ibpb();
+	if (l1d_flush == L1D_LEAVE || !(other_vcpu || others_ran || interrupts_were_handled()))
+		return;
+	kvm_clear_cpu_l1tf_flush_l1d();
 	if (l1d_flush == L1D_MSR)
 		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	else if (l1d_flush == L1D_LOADS)
+	else
 		flush_l1d_by_loads();
 }
 
@@ -118,8 +131,8 @@ int mvm_mitigations_show(struct seq_file *file, void *unused)
 {
 	static const char * const l1d[] = {
 		[L1D_LEAVE] = "not needed, or mitigations=off",
-		[L1D_MSR] = "IA32_FLUSH_CMD, when a window opens",
-		[L1D_LOADS] = "64 KiB of loads, when a window opens",
+		[L1D_MSR] = "IA32_FLUSH_CMD, when a window opens after others ran",
+		[L1D_LOADS] = "64 KiB of loads, when a window opens after others ran",
 	};
 
 	seq_printf(file, "return stack buffer: %s\n",

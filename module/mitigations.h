@@ -18,7 +18,7 @@ void mvm_mitigations_init(void);
 int mvm_mitigations_show(struct seq_file *file, void *unused);
 
 /* In a window, IRQs off. */
-void mvm_mitigate_before_guest(bool other_vcpu);
+void mvm_mitigate_before_guest(bool other_vcpu, bool others_ran);
 /* Directly after a window, IRQs off. */
 void mvm_mitigate_after_guest(bool others_vmcs);
 

@@ -508,6 +508,7 @@ void mvm_run_lent(struct mvm_vcpu *vcpu)
 		mvm_run_ended(vcpu);
 		return;
 	}
+	vcpu->switches = ~0UL;
 	spin_lock_irq(&vcpu->wait.lock);
 	WRITE_ONCE(vcpu->runner, vcpu->thread);
 	vcpu->state = VCPU_RUNNING;
@@ -547,6 +548,7 @@ int mvm_run_start(struct mvm_vcpu *vcpu, bool lend)
 	if (ret)
 		return ret;
 	lend = lend && segments_are_null();
+	vcpu->switches = ~0UL;
 	spin_lock_irq(&vcpu->wait.lock);
 	if (READ_ONCE(vcpu->vm->dead) || test_bit(MVM_REQ_STOP, &vcpu->requests)) {
 		ret = -EIO;

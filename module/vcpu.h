@@ -104,6 +104,7 @@ struct mvm_vcpu {
 	u16 launched;				/* [R] in the open window; entry.S sets it */
 	u32 proc_controls;			/* [R] likewise */
 	s64 tsc_offset;				/* [R] likewise */
+	unsigned long switches;			/* [R] of the runner at its last window; ~0: a new run */
 	int window_cpu;				/* [R] where the window is, or was last */
 	int last_cpu;				/* [R] where it ran last, or -1 */
 

@@ -310,6 +310,7 @@ static int window_open(struct mvm_vcpu *vcpu, struct mvm_window *window)
 static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 {
 	u64 serial = vcpu->vm->serial * MVM_MAX_VCPUS + vcpu->id;
+	unsigned long switches = current->nvcsw + current->nivcsw;
 
 	/*
 	 * What a VM exit leaves behind of the descriptor tables (SDM 3C 28.5.2).
@@ -340,7 +341,9 @@ static void window_load_guest(struct mvm_vcpu *vcpu, struct mvm_window *window)
 	}
 	vcpu->last_cpu = smp_processor_id();
 	mvm_debug(loaded, vcpu);
-	mvm_mitigate_before_guest(this_cpu_xchg(last_vcpu, serial) != serial);
+	mvm_mitigate_before_guest(this_cpu_xchg(last_vcpu, serial) != serial,
+				  vcpu->switches != switches);
+	vcpu->switches = switches;
 }
 
 /*
