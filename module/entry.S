@@ -2,7 +2,7 @@
 /*
  * entry.S - enter the guest and come back: the only assembly of the module.
  *
- *	int mvm_vmx_enter(struct mvm_vcpu *vcpu);
+ *	enum exit_result mvm_vmx_enter(struct mvm_vcpu *vcpu);
  *
  * Called by window.c inside an open window: IRQs off, the vCPU's VMCS current,
  * the guest's FPU and MSRs loaded.  Not by C's rules: of the general registers
@@ -14,8 +14,9 @@
  * HOST_RSP of the VMCS lead there.  The guest's registers go back to the run
  * page and are cleared here, so that no guest value survives for speculation.
  *
- * Returns 0 after a VM exit, 1 when the instruction failed (VMfail), 2 when it
- * faulted (VMX operation was taken away).
+ * Ends as mvm_handle_exit(vcpu) after a VM exit; as mvm_exit_fail_entry(vcpu, 1)
+ * when the instruction failed (VMfail), (vcpu, 2) when it faulted (VMX operation
+ * was taken away).
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
@@ -39,6 +40,13 @@
 	mov	RUN_GPRS + 8 * n(%rax), %\reg
 	.endif
 	.set	n, n + 1
+	.endr
+.endm
+
+/* All but RBP and RSP, which come from the stack. */
+.macro clear_gprs
+	.irp	reg, eax, ecx, edx, ebx, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d
+	xor	%\reg, %\reg
 	.endr
 .endm
 
@@ -76,10 +84,15 @@ SYM_FUNC_START(mvm_vmx_enter)
 	vmlaunch
 .Lvmfail:
 	mov	$1, %ebp
-	jmp	.Lclear
+	jmp	.Lfailed
 .Lvmfault:
 	mov	$2, %ebp
-	jmp	.Lclear
+.Lfailed:
+	clear_gprs
+	mov	%ebp, %esi
+	pop	%rdi
+	pop	%rbp
+	jmp	mvm_exit_fail_entry
 
 	/* The stack is the same at every entry of a window: write it once. */
 .Lfirst_entry:
@@ -102,12 +115,7 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	mov	VCPU_RUN(%rax), %rax
 	pop	RUN_GPRS(%rax)
 	move_gprs to_page=1
-	xor	%ebp, %ebp		/* result: a VM exit */
-
-.Lclear:
-	.irp	reg, eax, ecx, edx, ebx, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d
-	xor	%\reg, %\reg
-	.endr
+	clear_gprs
 
 	/*
 	 * Before the first unbalanced RET: the guest has filled the return
@@ -125,9 +133,8 @@ SYM_INNER_LABEL(mvm_vmx_exit, SYM_L_GLOBAL)
 	lfence
 .Librs_done:
 	MVM_CLEAR_BRANCH_HISTORY
-	mov	%ebp, %eax
 
 	pop	%rdi
 	pop	%rbp
-	RET
+	jmp	mvm_handle_exit
 SYM_FUNC_END(mvm_vmx_enter)

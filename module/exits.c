@@ -623,13 +623,14 @@ static noinline enum exit_result serve_unlisted(struct mvm_vcpu *vcpu)
 
 /**
  * mvm_handle_exit() - dispatch a VM exit
- * @vcpu: vCPU whose window is open, directly after the exit
+ * @vcpu: vCPU whose window is open, directly after the exit: entry.S comes here
  */
 enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu)
 {
 	u32 reason = vmcs_read(VM_EXIT_REASON);
 	const struct exit_op *op;
 
+	mvm_debug(exited, vcpu);
 	vcpu->exit_reason = reason;
 	vcpu->exit_qualification = 0;
 	if (unlikely(reason >= ARRAY_SIZE(exit_ops)))

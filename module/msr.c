@@ -47,6 +47,24 @@ static int write_efer(struct mvm_vcpu *vcpu, u64 efer)
 	return 0;
 }
 
+/* Those that are not just a value. */
+static noinline int read_special(struct mvm_vcpu *vcpu, u32 index, u64 *data)
+{
+	switch (index) {
+	case MSR_IA32_TSC:
+		*data = mvm_vcpu_tsc(vcpu);
+		return 0;
+	case MSR_IA32_APICBASE:
+		*data = vcpu->lapic.base;
+		return 0;
+	case MSR_TSC_AUX:
+		*data = vcpu->msr.tsc_aux;
+		return vcpu->msr.swap_tsc_aux ? 0 : -EINVAL;
+	default:			/* TSC_DEADLINE, x2APIC */
+		return lapic_msr_read(&vcpu->lapic, index, mvm_vcpu_tsc(vcpu), data);
+	}
+}
+
 /**
  * mvm_msr_read() - the guest or user space reads an MSR
  * @vcpu: vCPU with a window; its runner calls this
@@ -61,20 +79,8 @@ int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data)
 
 	if (!row)
 		return -ENOENT;
-	switch (index) {
-	case MSR_IA32_TSC:
-		*data = mvm_vcpu_tsc(vcpu);
-		return 0;
-	case MSR_IA32_APICBASE:
-		*data = vcpu->lapic.base;
-		return 0;
-	case MSR_IA32_TSC_DEADLINE:
-	case MSR_APIC_FIRST ... MSR_APIC_LAST:
-		return lapic_msr_read(&vcpu->lapic, index, mvm_vcpu_tsc(vcpu), data);
-	case MSR_TSC_AUX:
-		if (!vcpu->msr.swap_tsc_aux)
-			return -EINVAL;
-	}
+	if (row->special)
+		return read_special(vcpu, index, data);
 	*data = row->field ? vmcs_read(row->field) : *(u64 *)((void *)&vcpu->msr + row->offset);
 	return 0;
 }

@@ -51,8 +51,8 @@ struct mvm_msr_state {
  * struct msr_row - an MSR
  * @index:	its address
  * @field:	VMCS field of its value, or 0
- * @offset:	where in struct mvm_msr_state the value is otherwise; what is in
- *		neither, msr.c knows how to read and write
+ * @offset:	where in struct mvm_msr_state the value is otherwise
+ * @special:	msr.c knows how to read it
  * @valid:	may @data be written; NULL: anything may
  * @read_only:	the guest's write faults, user space's does not
  * @write_ignored: the guest's write does nothing
@@ -61,7 +61,7 @@ struct msr_row {
 	u32 index;
 	u16 field, offset;
 	bool (*valid)(u64 data);
-	bool read_only, write_ignored;
+	bool special, read_only, write_ignored;
 };
 
 /* x2APIC registers are MSRs (SDM 3A 11.12.1.2). */

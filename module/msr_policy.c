@@ -66,10 +66,10 @@ static bool is_debugctl(u64 data)
 
 /* Searched from the top: those that running guests use come first. */
 static const struct msr_row msr_rows[] = {
-	{ MSR_IA32_TSC_DEADLINE },
 	STATE(MSR_IA32_TSC_ADJUST, tsc_adjust),
-	{ MSR_IA32_TSC },
-	{ MSR_IA32_APICBASE },
+	{ MSR_IA32_TSC_DEADLINE, .special = true },
+	{ MSR_IA32_TSC, .special = true },
+	{ MSR_IA32_APICBASE, .special = true },
 	{ MSR_EFER, GUEST_IA32_EFER },
 	{ MSR_IA32_CR_PAT, GUEST_IA32_PAT, .valid = is_pat },
 	{ MSR_FS_BASE, GUEST_FS_BASE, .valid = is_canonical },
@@ -83,14 +83,14 @@ static const struct msr_row msr_rows[] = {
 	STATE(MSR_LSTAR, lstar, .valid = is_canonical),
 	STATE(MSR_CSTAR, cstar, .valid = is_canonical),
 	STATE(MSR_SYSCALL_MASK, fmask, .valid = fits_32_bits),
-	STATE(MSR_TSC_AUX, tsc_aux, .valid = fits_32_bits),
+	STATE(MSR_TSC_AUX, tsc_aux, .valid = fits_32_bits, .special = true),
 	STATE(MSR_IA32_MISC_ENABLE, misc_enable, .valid = is_misc_enable),
 	STATE(MSR_IA32_UCODE_REV, ucode_revision, .write_ignored = true),
 	STATE(MSR_IA32_PLATFORM_ID, platform_id, .read_only = true),
 };
 
 /* x2APIC registers (SDM 3A 11.12.1.2); lapic.c knows each. */
-static const struct msr_row apic_row = { MSR_APIC_FIRST };
+static const struct msr_row apic_row = { MSR_APIC_FIRST, .special = true };
 
 /**
  * msr_find() - the row of an MSR

@@ -362,12 +362,13 @@ static noinline void set_preemption_timer(struct mvm_vcpu *vcpu)
 
 /*
  * Enter once, and see why the guest came back.  entry.S leaves no general
- * register but RBP, RSP and RDI as it was: the compiler keeps what it needs,
- * which is less than a function call would save.
+ * register but RBP and RSP as it was: the compiler keeps what it needs, which is
+ * less than a function call would save.
  */
 static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 {
-	int failed;
+	struct mvm_vcpu *argument = vcpu;
+	enum exit_result result;
 
 	if (vcpu->timer_in_window)
 		set_preemption_timer(vcpu);
@@ -375,13 +376,10 @@ static enum exit_result enter_guest(struct mvm_vcpu *vcpu)
 	mvm_debug(entering, vcpu);
 	vcpu->stats.entries++;
 	asm volatile("call mvm_vmx_enter"
-		     : "=a"(failed), "+D"(vcpu), ASM_CALL_CONSTRAINT
+		     : "=a"(result), "+D"(argument), ASM_CALL_CONSTRAINT
 		     : : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
 			 "r13", "r14", "r15", "cc", "memory");
-	if (unlikely(failed))
-		return mvm_exit_fail_entry(vcpu, failed);
-	mvm_debug(exited, vcpu);
-	return mvm_handle_exit(vcpu);
+	return result;
 }
 
 /**
