@@ -316,7 +316,7 @@ int main(int argc, char **argv)
 		{ }
 	};
 	struct test tests[] = {
-		{ "fuzz: a seed draws the same calls again", test_same, 60 },
+		{ "fuzz: a seed draws the same calls again", test_same, 400 },
 		{ "fuzz: random calls get documented answers, and every ioctl succeeds often",
 		  test_fuzz },
 		{ "fuzz: afterwards VMs run in long mode and in real mode", test_boots },
