@@ -646,8 +646,8 @@ struct mvm_stats {
  * MVM_EXIT_INTR; for a vCPU that runs, set it and call MVM_KICK.
  *
  * Errors: EBUSY (it runs: asynchronous, or another thread waits), EINTR,
- * EINVAL (the run page holds an impossible answer, both flags), EIO (the owner's address
- * space is gone), EFAULT.
+ * EINVAL (the run page holds an impossible answer, or both flags are set), EIO
+ * (the owner's address space is gone), EFAULT.
  */
 struct mvm_run_request {
 	__u32 size;
