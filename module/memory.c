@@ -28,6 +28,7 @@
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/sched/mm.h>
+#include <linux/signal.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
@@ -525,10 +526,31 @@ u64 mvm_memory_max_gpa(void)
 	return 1ULL << min_t(unsigned int, EPT_GPA_BITS, boot_cpu_data.x86_phys_bits);
 }
 
+/*
+ * To register a notifier takes all locks of the address space, and any signal makes
+ * the kernel give up; where a timer sends them faster than that, to restart the call
+ * would never end.  A signal that kills counts, and so does what is no signal (the
+ * freezer, task work).
+ */
+static void block_signals(sigset_t *saved)
+{
+	sigset_t all_but_kill;
+
+	siginitsetinv(&all_but_kill, sigmask(SIGKILL));
+	sigprocmask(SIG_BLOCK, &all_but_kill, saved);
+}
+
+static int unblock_signals(sigset_t *saved, int error)
+{
+	sigprocmask(SIG_SETMASK, saved, NULL);
+	return error == -EINTR ? -ERESTARTNOINTR : error;
+}
+
 static int slot_add(struct mvm_vm *vm, struct mvm_mem_slot *slot, const struct mvm_slot *args)
 {
 	struct mvm_memory *memory = &vm->memory;
 	const struct mvm_mem_slot *other;
+	sigset_t signals;
 	int error;
 
 	if (slot->length)
@@ -539,11 +561,12 @@ static int slot_add(struct mvm_vm *vm, struct mvm_mem_slot *slot, const struct m
 			return -EEXIST;
 
 	slot->vm = vm;
+	block_signals(&signals);
 	error = mmu_interval_notifier_insert(&slot->notifier, vm->mm, args->user_addr, args->length,
 					     &slot_notifier_ops);
-	/* a signal came first: only the first of an address space can be refused */
+	error = unblock_signals(&signals, error);
 	if (error)
-		return error == -EINTR ? -ERESTARTNOINTR : error;
+		return error;
 	/* nothing is mapped there yet: no flush (SDM 3C 29.4.2) */
 	spin_lock(&memory->lock);
 	slot->gpa = args->gpa;
@@ -618,11 +641,12 @@ long mvm_memory_set_slot(void *object, void *data)
  * From here on the notifier may call: mvm_vm_owner_gone() and
  * mvm_vm_close_windows() have to work for @vm.
  *
- * Return: 0, -ENOMEM, or -ERESTARTNOINTR: a signal came first.
+ * Return: 0, -ENOMEM, or -ERESTARTNOINTR: interrupted.
  */
 int mvm_memory_init(struct mvm_vm *vm)
 {
 	struct mvm_memory *memory = &vm->memory;
+	sigset_t signals;
 	int error;
 
 	mutex_init(&memory->slots_lock);
@@ -644,12 +668,14 @@ int mvm_memory_init(struct mvm_vm *vm)
 	vm->mm = current->mm;
 	memory->notifier.ops = &memory_notifier_ops;
 	memory->flushed = alloc_percpu_gfp(u64, GFP_KERNEL_ACCOUNT);
+	block_signals(&signals);
 	error = memory->flushed ? mmu_notifier_register(&memory->notifier, vm->mm) : -ENOMEM;
+	error = unblock_signals(&signals, error);
 	if (error) {
 		free_percpu(memory->flushed);
 		ept_destroy(&memory->ept);
 	}
-	return error == -EINTR ? -ERESTARTNOINTR : error;
+	return error;
 }
 
 /**

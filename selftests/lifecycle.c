@@ -15,7 +15,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/guest.h"
@@ -490,6 +492,62 @@ static void test_renice(void)
 	CHECK_EQ(vcpu_stop(&vcpu), MVM_EXIT_INTR);
 }
 
+static volatile sig_atomic_t alarms;
+
+static void alarmed(int signal)
+{
+	(void)signal;
+	alarms++;
+}
+
+/* How long a signal takes, in us. */
+static long signal_us(void)
+{
+	enum { SIGNALS = 16 };
+	struct timespec begin, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (int i = 0; i < SIGNALS; i++)
+		CHECK_OK(raise(SIGALRM));
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return ((end.tv_sec - begin.tv_sec) * 1000000 +
+		(end.tv_nsec - begin.tv_nsec) / 1000) / SIGNALS;
+}
+
+/*
+ * To make a VM the kernel locks all mappings of the process, and stops when a signal
+ * comes: with so many of them it takes longer than the next signal does.  Between
+ * two signals, this program gets on.
+ */
+static void test_signal_storm(void)
+{
+	struct sigaction action = { .sa_handler = alarmed, .sa_flags = SA_RESTART };
+	struct itimerval storm = { 0 };
+	const size_t pages = 1000;
+	struct vcpu vcpu;
+	struct vm vm;
+	u8 *many;
+
+	many = mmap(NULL, pages * PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(many != MAP_FAILED);
+	for (size_t i = 0; i < pages; i += 2)
+		CHECK_OK(mprotect(many + i * PAGE_SIZE, PAGE_SIZE, PROT_NONE));
+	dev_fd();
+	CHECK_OK(sigaction(SIGALRM, &action, NULL));
+	storm.it_interval.tv_usec = 100 + 8 * signal_us();
+	storm.it_value = storm.it_interval;
+	alarms = 0;
+	CHECK_OK(setitimer(ITIMER_REAL, &storm, NULL));
+	vm_create(&vm, 0);
+	vm_ram(&vm, SZ_64K);
+	storm = (struct itimerval){ 0 };
+	CHECK_OK(setitimer(ITIMER_REAL, &storm, NULL));
+	CHECK(alarms);
+	vcpu_create(&vcpu, &vm, 0);
+	vcpu_real_code(&vcpu, 0x1000, out_forever, sizeof(out_forever));
+	vcpu_run_to(&vcpu, MVM_EXIT_IO);
+}
+
 static void *runner(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -622,6 +680,7 @@ static const struct test tests[] = {
 	{ "threads: the VM outlives the thread that made it", test_thread_ends },
 	{ "threads: the vCPU's may be pinned and reniced", test_renice },
 	{ "threads: a second RUN gives EBUSY", test_two_threads },
+	{ "signals: a storm of them holds up neither VM nor slot", test_signal_storm, 120 },
 	{ "threads: exit of the process while threads wait in RUN",
 	  test_exit_group },
 	{ "module: cannot be unloaded while a VM exists", test_unload_busy },
