@@ -125,7 +125,7 @@ enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with)
 
 /**
  * mvm_exit_fault() - the access that faulted cannot be served
- * @vcpu: vCPU with a VMCS access window
+ * @vcpu: vCPU whose window is open, to run it or for this
  * @arg: struct mvm_exit_memory: the owner's memory failed; NULL: there is none
  */
 void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg)
@@ -513,6 +513,7 @@ static enum exit_result exit_ept_violation(struct mvm_vcpu *vcpu)
 {
 	unsigned long qualification = vcpu->exit_qualification;
 	struct mvm_exit_mmio *fault = &vcpu->fault;
+	int error;
 
 	/* Read, write, fetch: of several the one that asks for most. */
 	*fault = (struct mvm_exit_mmio){
@@ -527,12 +528,18 @@ static enum exit_result exit_ept_violation(struct mvm_vcpu *vcpu)
 	if (vcpu->event.info)
 		fault->flags |= MVM_MMIO_IN_DELIVERY;
 	block_nmi_again(vcpu, qualification);
-	if (mvm_memory_fault_fast(vcpu->vm, &vcpu->fault_cache, fault->gpa, fault->flags & MVM_ACCESS)) {
-		trace_mvm_ept_fault(vcpu, 0);
-		return vcpu->event.info ? EXIT_INJECT : EXIT_RESUME;
+	error = mvm_memory_fault_fast(vcpu->vm, &vcpu->fault_cache, fault->gpa,
+				      fault->flags & MVM_ACCESS);
+	if (error == -EAGAIN) {
+		vcpu->stats.ept_faults_slow++;
+		return EXIT_FAULT;
 	}
-	vcpu->stats.ept_faults_slow++;
-	return EXIT_FAULT;
+	trace_mvm_ept_fault(vcpu, error);
+	if (error) {
+		mvm_exit_fault(vcpu, NULL);
+		return EXIT_USER;
+	}
+	return vcpu->event.info ? EXIT_INJECT : EXIT_RESUME;
 }
 
 /* SDM 1 13.3: the rules of XSETBV.  CPL was checked by the CPU. */

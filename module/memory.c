@@ -461,30 +461,33 @@ static bool fault_get_present(struct fault *fault)
  * way says the sequence number of the slot's last fault, which is still good.
  *
  * Context: an open window: IRQs off; the runner has the owner's address space.
- * Return: true: mapped; false: mvm_memory_fault() has to, outside.
+ * Return: 0: mapped; -ENXIO: MMIO, as mvm_memory_fault() says; -EAGAIN: that one has
+ * to serve it, outside.
  */
-bool mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access)
+int mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access)
 {
 	struct mvm_memory *memory = &vm->memory;
 	struct mvm_mem_slot *slot;
 	struct fault fault;
-	bool mapped = false;
+	int error = -ENXIO;
 
 	/* the lock sleeps on PREEMPT_RT */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) || !spin_trylock(&memory->lock))
-		return false;
+		return -EAGAIN;
 	slot = fault_find_slot(memory, &fault, gpa, access);
 	if (slot) {
+		error = -EAGAIN;
 		fault.seq = slot->seq;
 		if (fault.level == EPT_LEVEL_4K && !fault_is_stale(memory, &fault) &&
 		    memory->ept.pages + EPT_MAP_TABLES <= memory->max_tables &&
 		    fault_get_present(&fault)) {
-			mapped = !fault_enter(memory, cache, &fault);
+			if (!fault_enter(memory, cache, &fault))
+				error = 0;
 			put_page(fault.page);
 		}
 	}
 	spin_unlock(&memory->lock);
-	return mapped;
+	return error;
 }
 
 /**

@@ -70,7 +70,7 @@ long mvm_memory_set_slot(void *vm, void *args);
 int mvm_memory_read(struct mvm_vm *vm, u64 gpa, void *buffer, size_t size);
 int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access,
 		     u64 *hva);
-bool mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access);
+int mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access);
 void mvm_fault_cache_free(struct mvm_fault_cache *cache);
 
 /**
