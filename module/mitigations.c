@@ -42,17 +42,23 @@ static char flush_pages[FLUSH_BYTES] __aligned(PAGE_SIZE);
 
 /*
  * Replace the whole L1 data cache by our pages: the TLB entries first, then
- * the lines, so that no page walk brings other data in.
+ * the lines, so that no page walk brings other data in.  A load for each line,
+ * and no loop around it.
  */
-static void flush_l1d_by_loads(void)
+static noinline void flush_l1d_by_loads(void)
 {
-	unsigned int i;
+	const char *page;
 
-	for (i = 0; i < FLUSH_BYTES; i += PAGE_SIZE)
-		(void)READ_ONCE(flush_pages[i]);
+	for (page = flush_pages; page < flush_pages + FLUSH_BYTES; page += PAGE_SIZE)
+		(void)READ_ONCE(*page);
 	barrier_nospec();
-	for (i = 0; i < FLUSH_BYTES; i += 64)
-		(void)READ_ONCE(flush_pages[i]);
+	for (page = flush_pages; page < flush_pages + FLUSH_BYTES; page += PAGE_SIZE)
+		asm volatile(".set .Lline, 0\n\t"
+			     ".rept %c1 / 64\n\t"
+			     "movzbl .Lline(%0), %%eax\n\t"
+			     ".set .Lline, .Lline + 64\n\t"
+			     ".endr"
+			     : : "r"(page), "i"(PAGE_SIZE) : "eax", "memory");
 	barrier_nospec();
 }
 
