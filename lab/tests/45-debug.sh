@@ -14,9 +14,9 @@ selftests_on_the_debug_kernel() {
 }
 
 # What the calls do is drawn as on the stock kernel; there they are compared, too.
-long_entry fuzz-on-the-debug-kernel '3,000 random ioctls on the debug kernel: no splat, no leak' 900
+long_entry fuzz-on-the-debug-kernel '20,000 random ioctls on the debug kernel: no splat, no leak' 900
 fuzz_on_the_debug_kernel() {
-	on_the_debug_kernel debug-fuzz 'fuzz --calls 3000 random afterwards nothing'
+	on_the_debug_kernel debug-fuzz 'fuzz --calls 20000 random afterwards nothing'
 }
 
 # on_the_debug_kernel GROUP PROGRAM...
