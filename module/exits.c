@@ -309,7 +309,7 @@ static enum exit_result exit_hlt(struct mvm_vcpu *vcpu)
 	if (vcpu->vm->flags & MVM_VM_EXIT_HLT)
 		return mvm_exit_user(vcpu, MVM_EXIT_HLT, WITH_INSN);
 	skip(vcpu);
-	vcpu->halted = true;
+	vcpu->activity = GUEST_ACTIVITY_HLT;
 	vcpu->halted_if = vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_IF;
 	return EXIT_CLOSE;
 }
@@ -480,28 +480,22 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 		return msr_failed(vcpu, result, msr);
 	skip(vcpu);
 	mvm_vcpu_lapic_effect(vcpu);
-	/* A write of ICR or EOI that user space has to hear of. */
-	if (mvm_apic_exit_pending(vcpu))
-		return mvm_exit_apic(vcpu);
-	if (vcpu->msr.reopen)
+	if (vcpu->eoi_pending)
+		return mvm_exit_eoi(vcpu);
+	/* An INIT to itself: no IPI brings that. */
+	if (vcpu->msr.reopen || READ_ONCE(vcpu->startup))
 		return EXIT_CLOSE;
 	return vcpu->lapic.changed ? EXIT_INJECT : EXIT_RESUME;
 }
 
 /**
- * mvm_exit_apic() - hand an INIT, SIPI or SMI, or an EOI, to user space
- * @vcpu: vCPU whose window is open; mvm_apic_exit_pending() is true
+ * mvm_exit_eoi() - tell user space of an EOI
+ * @vcpu: vCPU whose window is open; eoi_pending
  */
-enum exit_result mvm_exit_apic(struct mvm_vcpu *vcpu)
+enum exit_result mvm_exit_eoi(struct mvm_vcpu *vcpu)
 {
-	u32 vector;
+	u32 vector = find_last_bit(vcpu->pending_eoi, 256);
 
-	if (vcpu->pending_ipi) {
-		vcpu->run->ipi = (struct mvm_exit_ipi){ .icr = vcpu->pending_ipi };
-		vcpu->pending_ipi = 0;
-		return mvm_exit_user(vcpu, MVM_EXIT_IPI, 0);
-	}
-	vector = find_last_bit(vcpu->pending_eoi, 256);
 	__clear_bit(vector, vcpu->pending_eoi);
 	vcpu->eoi_pending = !bitmap_empty(vcpu->pending_eoi, 256);
 	vcpu->run->eoi = (struct mvm_exit_eoi){ .vector = vector };

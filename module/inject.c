@@ -55,12 +55,15 @@ static int next_interrupt(struct mvm_vcpu *vcpu)
 
 /**
  * mvm_can_wake() - is there an event that ends HLT?
- * @vcpu: halted vCPU; called by its runner, in or outside a window
+ * @vcpu: vCPU that is not active; called by its runner, in or outside a window
+ *
+ * Wait-for-SIPI is ended by no event; an NMI waits, too (SDM 3C 25.4.2).
  */
 bool mvm_can_wake(struct mvm_vcpu *vcpu)
 {
-	return vcpu->event.info || vcpu->nmi_pending ||
-	       (vcpu->halted_if && next_interrupt(vcpu) != MVM_NO_INTERRUPT);
+	return vcpu->activity == GUEST_ACTIVITY_HLT &&
+	       (vcpu->event.info || vcpu->nmi_pending ||
+		(vcpu->halted_if && next_interrupt(vcpu) != MVM_NO_INTERRUPT));
 }
 
 /* The guest can take an interrupt now: give it this one. */

@@ -86,8 +86,11 @@ static void mask_if_disabled(struct mvm_lapic_state *l)
 		l->regs[i] |= APIC_LVT_MASKED;
 }
 
-/* SDM 3A 11.4.7.1 */
-static void reset_registers(struct mvm_lapic_state *l)
+/**
+ * lapic_init() - what INIT does (SDM 3A 11.4.7.3, 11.12.5.1)
+ * @l:		local APIC; ID, mode and what the caller was asked for stay
+ */
+void lapic_init(struct mvm_lapic_state *l)
 {
 	memset(l->regs, 0, sizeof(l->regs));
 	l->regs[REG(APIC_DFR)] = ~0U;
@@ -113,7 +116,7 @@ void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u
 		.base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
 			(bsp ? MSR_IA32_APICBASE_BSP : 0),
 	};
-	reset_registers(l);
+	lapic_init(l);
 }
 
 /**
@@ -143,7 +146,7 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic
 		return -EINVAL;
 
 	if (from != to && (from == LAPIC_DISABLED || to == LAPIC_DISABLED))
-		reset_registers(l);
+		lapic_init(l);
 	/* its layout differs, and it is not preserved (SDM 3A 11.12.5.1) */
 	if (from != to)
 		l->regs[REG(APIC_ICR2)] = 0;
@@ -399,6 +402,47 @@ static void send_ipi(struct mvm_lapic_state *l)
 		.shorthand = shorthand, .mode = mode, .vector = icr, .dest = dest,
 		.logical = icr & APIC_DEST_LOGICAL, .one = mode == LAPIC_LOWEST,
 	};
+}
+
+/**
+ * lapic_post_startup() - an INIT or SIPI joins those that a vCPU has not taken
+ * @posted:	LAPIC_POSTED_*
+ * @mode:	LAPIC_INIT or LAPIC_SIPI
+ * @vector:	of the SIPI
+ *
+ * INIT undoes what came before.  Of several SIPIs the first starts the processor
+ * and the others find it running (SDM 3A 9.4.3).
+ *
+ * Return: what takes the place of @posted.
+ */
+u32 lapic_post_startup(u32 posted, enum lapic_delivery mode, u8 vector)
+{
+	if (mode == LAPIC_INIT)
+		return LAPIC_POSTED_INIT;
+	return posted & LAPIC_POSTED_SIPI ? posted : posted | LAPIC_POSTED_SIPI | vector;
+}
+
+/**
+ * lapic_take_startup() - the vCPU takes INIT and SIPI (SDM 3A 9.4.1, 11.6.1)
+ * @l:		local APIC; INIT resets it
+ * @posted:	LAPIC_POSTED_*, as lapic_post_startup() has made it
+ * @activity:	of the vCPU, GUEST_ACTIVITY_*; updated
+ *
+ * Return: what has an effect: LAPIC_POSTED_INIT, then LAPIC_POSTED_SIPI with its
+ * vector; a SIPI has none unless the vCPU waits for it.
+ */
+u32 lapic_take_startup(struct mvm_lapic_state *l, u32 posted, u8 *activity)
+{
+	if (posted & LAPIC_POSTED_INIT) {
+		lapic_init(l);
+		*activity = l->base & MSR_IA32_APICBASE_BSP ? GUEST_ACTIVITY_ACTIVE :
+							      GUEST_ACTIVITY_WAIT_SIPI;
+	}
+	if (*activity != GUEST_ACTIVITY_WAIT_SIPI)
+		return posted & LAPIC_POSTED_INIT;
+	if (posted & LAPIC_POSTED_SIPI)
+		*activity = GUEST_ACTIVITY_ACTIVE;
+	return posted;
 }
 
 /**

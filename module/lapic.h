@@ -13,6 +13,7 @@
 #include <linux/mini_vm.h>
 #include <asm/apicdef.h>
 #include <asm/msr-index.h>
+#include <asm/vmx.h>
 
 #define LAPIC_REGS	64		/* one per 16 bytes of the xAPIC page */
 #define LAPIC_NO_VECTOR	(-1)
@@ -41,6 +42,10 @@ struct lapic_message {
 	u32 dest;			/* for lapic_matches() */
 };
 
+/* INIT and SIPI on their way to a vCPU; bits 7:0: the SIPI's vector */
+#define LAPIC_POSTED_SIPI	BIT(8)
+#define LAPIC_POSTED_INIT	BIT(9)
+
 /* Everything here: owned by the runner of the vCPU. */
 struct mvm_lapic_state {
 	u32 id, timer_ratio;		/* constant: TSC ticks per timer tick, divider at 1 */
@@ -52,8 +57,8 @@ struct mvm_lapic_state {
 
 	/* what the last write asks of the caller */
 	u64 timer_armed;		/* not timer_expiry: ask lapic_timer_remaining() again */
-	u64 ipi_icr;			/* send @ipi; x2APIC layout; broadcast: LAPIC_BROADCAST */
-	struct lapic_message ipi;	/* @ipi_icr, unless that is 0 */
+	u64 ipi_icr;			/* not 0: send @ipi, which it says in the x2APIC's layout */
+	struct lapic_message ipi;
 	u8 eoi;				/* a level-triggered interrupt that has ended, or 0 */
 	bool changed;			/* see what lapic_pending() says now */
 };
@@ -66,10 +71,11 @@ static inline enum lapic_mode lapic_mode(u64 base)
 	return base & X2APIC_ENABLE ? LAPIC_X2APIC : LAPIC_XAPIC;
 }
 
-/* Does it take fixed interrupts?  (SDM 3A 11.4.7.2) */
+/* Does it take fixed interrupts?  (SDM 3A 11.4.7.2)  Any thread may ask. */
 static inline bool lapic_software_enabled(const struct mvm_lapic_state *l)
 {
-	return lapic_mode(l->base) && l->regs[APIC_SPIV >> 4] & APIC_SPIV_APIC_ENABLED;
+	return lapic_mode(READ_ONCE(l->base)) &&
+	       READ_ONCE(l->regs[APIC_SPIV >> 4]) & APIC_SPIV_APIC_ENABLED;
 }
 
 /* CR8 is the class of the task priority (SDM 3A 11.8.6); only bits 3:0 count. */
@@ -84,6 +90,7 @@ static inline void lapic_set_cr8(struct mvm_lapic_state *l, u64 cr8)
 }
 
 void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u64 timer_min);
+void lapic_init(struct mvm_lapic_state *l);
 int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic, u32 phys_bits);
 
 int lapic_xapic_access(struct mvm_lapic_state *l, struct mvm_lapic_access *args, u64 now);
@@ -98,6 +105,8 @@ int lapic_pending(const struct mvm_lapic_state *l);
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector);
 bool lapic_pin_is(const struct mvm_lapic_state *l, u32 offset, u32 mode);
 
+u32 lapic_post_startup(u32 posted, enum lapic_delivery mode, u8 vector);
+u32 lapic_take_startup(struct mvm_lapic_state *l, u32 posted, u8 *activity);
 int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message);
 bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical);
 

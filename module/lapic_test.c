@@ -1267,6 +1267,101 @@ static void self_ipi(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, deliver(l), LAPIC_NO_VECTOR);
 }
 
+/* SDM 3A 11.4.7.3: INIT leaves nothing but ID and mode */
+static void init_resets_registers(struct kunit *test)
+{
+	static const enum lapic_mode modes[] = { LAPIC_XAPIC, LAPIC_X2APIC };
+	struct mvm_lapic_state *l;
+	u64 base;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		l = start(test, modes[i]);
+		base = l->base;
+		lapic_accept(l, 0x51, true);
+		lapic_acknowledge(l, 0x51);
+		lapic_accept(l, 0x61, false);
+		l->regs[APIC_TASKPRI >> 4] = 0x20;
+		l->regs[APIC_LVTT >> 4] = 0x61;
+		l->timer_expiry = TEST_NOW;
+		l->esr_pending = APIC_ESR_SENDILL;
+		lapic_init(l);
+		KUNIT_EXPECT_EQ(test, l->base, base);
+		KUNIT_EXPECT_EQ(test, l->id, TEST_ID);
+		KUNIT_EXPECT_FALSE(test, lapic_software_enabled(l));
+		KUNIT_EXPECT_FALSE(test, in_irr(l, 0x61));
+		KUNIT_EXPECT_EQ(test, lapic_pending(l), LAPIC_NO_VECTOR);
+		KUNIT_EXPECT_EQ(test, lapic_cr8(l), 0);
+		KUNIT_EXPECT_EQ(test, l->regs[APIC_LVTT >> 4], APIC_LVT_MASKED);
+		KUNIT_EXPECT_EQ(test, l->regs[APIC_SPIV >> 4], 0xff);
+		KUNIT_EXPECT_EQ(test, l->regs[APIC_DFR >> 4], ~0U);
+		KUNIT_EXPECT_EQ(test, l->esr_pending, 0);
+		KUNIT_EXPECT_EQ(test, lapic_timer_remaining(l, TEST_NOW), LAPIC_NEVER);
+	}
+}
+
+/* What comes before the vCPU looks: INIT undoes, of SIPIs the first counts */
+static void startup_joins(struct kunit *test)
+{
+	const u32 init = LAPIC_POSTED_INIT, sipi = LAPIC_POSTED_SIPI;
+
+	KUNIT_EXPECT_EQ(test, lapic_post_startup(0, LAPIC_INIT, 0x33), init);
+	KUNIT_EXPECT_EQ(test, lapic_post_startup(0, LAPIC_SIPI, 0x12), sipi | 0x12);
+	KUNIT_EXPECT_EQ(test, lapic_post_startup(0, LAPIC_SIPI, 0), sipi);
+	KUNIT_EXPECT_EQ(test, lapic_post_startup(init, LAPIC_SIPI, 0xff), init | sipi | 0xff);
+	KUNIT_EXPECT_EQ(test, lapic_post_startup(init | sipi | 0x12, LAPIC_SIPI, 0x21),
+			init | sipi | 0x12);
+	KUNIT_EXPECT_EQ(test, lapic_post_startup(init | sipi | 0x12, LAPIC_INIT, 0), init);
+	KUNIT_EXPECT_EQ(test, lapic_post_startup(sipi | 0x12, LAPIC_INIT, 0), init);
+}
+
+static void startup_takes(struct kunit *test)
+{
+	const u32 init = LAPIC_POSTED_INIT, sipi = LAPIC_POSTED_SIPI | 0x9a;
+	enum { ACTIVE = 0, HLT = 1, WAIT = 3 };		/* SDM 3C 25.4.2 */
+	static const struct {
+		bool bsp;
+		u8 before, after;
+		u32 posted, effect;
+	} rows[] = {
+		/* an application processor: whatever it did, it waits */
+		{ false, ACTIVE, WAIT, init, init },
+		{ false, HLT, WAIT, init, init },
+		{ false, WAIT, WAIT, init, init },
+		{ false, ACTIVE, ACTIVE, init | sipi, init | sipi },
+		{ false, WAIT, ACTIVE, init | sipi, init | sipi },
+		/* a SIPI alone starts only one that waits */
+		{ false, WAIT, ACTIVE, sipi, sipi },
+		{ false, ACTIVE, ACTIVE, sipi, 0 },
+		{ false, HLT, HLT, sipi, 0 },
+		{ false, WAIT, WAIT, 0, 0 },
+		/* the bootstrap processor waits for nobody */
+		{ true, ACTIVE, ACTIVE, init, init },
+		{ true, HLT, ACTIVE, init, init },
+		{ true, ACTIVE, ACTIVE, init | sipi, init },
+		{ true, HLT, HLT, sipi, 0 },
+		{ true, WAIT, ACTIVE, sipi, sipi },
+		{ true, WAIT, ACTIVE, init, init },
+	};
+	struct mvm_lapic_state *l;
+	u32 i, effect;
+	u8 activity;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		l = start(test, LAPIC_X2APIC);
+		l->base |= rows[i].bsp ? MSR_IA32_APICBASE_BSP : 0;
+		activity = rows[i].before;
+		effect = lapic_take_startup(l, rows[i].posted, &activity);
+		/* the vector of a SIPI without an effect does not matter */
+		if (!(effect & LAPIC_POSTED_SIPI))
+			effect &= ~0xffU;
+		KUNIT_EXPECT_EQ_MSG(test, effect, rows[i].effect, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, activity, rows[i].after, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, lapic_software_enabled(l), !(rows[i].posted & init),
+				    "row %u", i);
+	}
+}
+
 static void destinations(struct kunit *test)
 {
 	static const struct {
@@ -1824,6 +1919,9 @@ static struct kunit_case lapic_cases[] = {
 	KUNIT_CASE(ipi_of_x2apic),
 	KUNIT_CASE(ipi_combinations),
 	KUNIT_CASE(self_ipi),
+	KUNIT_CASE(init_resets_registers),
+	KUNIT_CASE(startup_joins),
+	KUNIT_CASE(startup_takes),
 	KUNIT_CASE(destinations),
 	KUNIT_CASE(message_signalled_interrupts),
 	KUNIT_CASE(state_round_trip),

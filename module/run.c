@@ -59,6 +59,24 @@ void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector, bool level)
 }
 
 /**
+ * mvm_vcpu_post_startup() - INIT or SIPI for a vCPU
+ * @vcpu: any vCPU
+ * @mode: LAPIC_INIT or LAPIC_SIPI
+ * @vector: of the SIPI
+ *
+ * Any context.  Only the vCPU's thread takes them: a vCPU that is stopped does
+ * when it runs again.
+ */
+void mvm_vcpu_post_startup(struct mvm_vcpu *vcpu, enum lapic_delivery mode, u8 vector)
+{
+	u32 posted = READ_ONCE(vcpu->startup);
+
+	while (!try_cmpxchg(&vcpu->startup, &posted, lapic_post_startup(posted, mode, vector)))
+		;
+	mvm_vcpu_request(vcpu, MVM_REQ_STARTUP);
+}
+
+/**
  * mvm_vcpu_stop() - end the vCPU's run for good
  * @vcpu: vCPU; may sleep
  *
@@ -156,9 +174,8 @@ void mvm_vcpu_lapic_effect(struct mvm_vcpu *vcpu)
 		vcpu->eoi_pending = true;
 	}
 	lapic->eoi = 0;
-	/* INIT, SIPI, SMI: user space starts and stops processors. */
-	if (lapic->ipi_icr && mvm_vm_deliver(vcpu->vm, vcpu, &lapic->ipi) == -EOPNOTSUPP)
-		vcpu->pending_ipi = lapic->ipi_icr;
+	if (lapic->ipi_icr)
+		mvm_vm_deliver(vcpu->vm, vcpu, &lapic->ipi);
 	lapic->ipi_icr = 0;
 }
 
@@ -247,7 +264,7 @@ static int take_answer(struct mvm_vcpu *vcpu)
 	vcpu->answering = MVM_EXIT_NONE;
 	vcpu->halted_if = answer->rflags & X86_EFLAGS_IF;
 	if (exception->vector != MVM_NO_EXCEPTION)
-		vcpu->halted = false;
+		vcpu->activity = GUEST_ACTIVITY_ACTIVE;
 	return 0;
 }
 
@@ -273,11 +290,30 @@ static enum exit_result load_answer(struct mvm_vcpu *vcpu)
 	return mvm_raise(vcpu, exception->vector, exception->error_code);
 }
 
+/* In the window, before the first entry: INIT and SIPI (SDM 3A 9.4.1, table 10-1). */
+static void start_up(struct mvm_vcpu *vcpu)
+{
+	u32 posted = lapic_take_startup(&vcpu->lapic, xchg(&vcpu->startup, 0), &vcpu->activity);
+
+	if (posted & LAPIC_POSTED_INIT) {
+		mvm_vcpu_init(vcpu);
+		mvm_vmcs_init(vcpu);
+		native_write_cr2(0);
+		mvm_vcpu_lapic_effect(vcpu);
+	}
+	if (posted & LAPIC_POSTED_SIPI) {
+		vmcs_write(GUEST_CS_SELECTOR, (posted & 0xff) << 8);
+		vmcs_write(GUEST_CS_BASE, (posted & 0xff) << 12);
+		vmcs_write(GUEST_RIP, 0);
+	}
+}
+
 /**
  * mvm_begin_run() - what has to be in the VMCS before the first entry
  * @vcpu: vCPU whose window was just opened
  *
- * Returns EXIT_INJECT, or EXIT_USER when the run ends before it has begun.
+ * Returns EXIT_INJECT, EXIT_USER when the run ends before it has begun, or
+ * EXIT_CLOSE: look anew at what the vCPU does.
  */
 enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu)
 {
@@ -292,8 +328,12 @@ enum exit_result mvm_begin_run(struct mvm_vcpu *vcpu)
 		mvm_cr_commit(vcpu);
 	if (vcpu->answer.load && load_answer(vcpu) == EXIT_USER)
 		return EXIT_USER;
-	if (unlikely(mvm_apic_exit_pending(vcpu)))
-		return mvm_exit_apic(vcpu);
+	if (unlikely(READ_ONCE(vcpu->startup))) {
+		start_up(vcpu);
+		return EXIT_CLOSE;
+	}
+	if (unlikely(vcpu->eoi_pending))
+		return mvm_exit_eoi(vcpu);
 	if (unlikely(forced)) {
 		vcpu->forced_exit = MVM_EXIT_NONE;
 		return mvm_exit_user(vcpu, forced, 0);
@@ -336,6 +376,7 @@ static bool attend(struct mvm_vcpu *vcpu)
 	/* Clear first, look then: what is set meanwhile sets the bit again. */
 	clear_bit(MVM_REQ_LOOK, &vcpu->requests);
 	clear_bit(MVM_REQ_INTR, &vcpu->requests);
+	clear_bit(MVM_REQ_STARTUP, &vcpu->requests);
 	smp_mb__after_atomic();
 	if (unlikely(READ_ONCE(vcpu->run->immediate_exit)) && !vcpu->forced_exit)
 		vcpu->forced_exit = MVM_EXIT_INTR;
@@ -422,13 +463,14 @@ static bool run(struct mvm_vcpu *vcpu)
 			set_bit(MVM_REQ_TIMER, &vcpu->requests);
 			continue;
 		}
-		/* Nothing to run: HLT, and nothing that ends it. */
-		if (vcpu->halted && !vcpu->forced_exit && !mvm_apic_exit_pending(vcpu)) {
+		/* Nothing to run: HLT or wait-for-SIPI, and nothing that ends it. */
+		if (vcpu->activity != GUEST_ACTIVITY_ACTIVE && !vcpu->forced_exit &&
+		    !vcpu->eoi_pending && !READ_ONCE(vcpu->startup)) {
 			if (!mvm_can_wake(vcpu)) {
 				wait_halted(vcpu);
 				continue;
 			}
-			vcpu->halted = false;
+			vcpu->activity = GUEST_ACTIVITY_ACTIVE;
 		}
 
 		/* A guest in PAE paging: its page-directory pointers. */

@@ -395,7 +395,7 @@ static void get_events(struct mvm_vcpu *vcpu, void *arg)
 	*out = (struct mvm_events){
 		.interruptibility = vmcs_read(GUEST_INTERRUPTIBILITY_INFO),
 		.pending_debug = vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS),
-		.activity = vcpu->halted,
+		.activity = vcpu->activity,
 		.nmi_pending = vcpu->nmi_pending || test_bit(MVM_REQ_NMI, &vcpu->requests),
 		.intr_line = READ_ONCE(vcpu->intr_line),
 	};
@@ -439,6 +439,12 @@ static bool event_ok(const struct mvm_events *in)
 	       in->insn_len <= (software ? 15 : 0) && !(software && !in->insn_len);
 }
 
+static bool activity_ok(const struct mvm_events *in)
+{
+	return in->activity <= GUEST_ACTIVITY_HLT ||
+	       (in->activity == GUEST_ACTIVITY_WAIT_SIPI && !in->event && !in->vector);
+}
+
 static bool events_ok(const struct mvm_events *in)
 {
 	/* B0 to B3, enabled breakpoint, BS */
@@ -446,7 +452,7 @@ static bool events_ok(const struct mvm_events *in)
 
 	return !in->reserved && event_ok(in) &&
 	       !(in->interruptibility & ~(MVM_SHADOWS | GUEST_INTR_STATE_NMI)) &&
-	       (in->interruptibility & MVM_SHADOWS) != MVM_SHADOWS && in->activity <= 1 &&
+	       (in->interruptibility & MVM_SHADOWS) != MVM_SHADOWS && activity_ok(in) &&
 	       in->nmi_pending <= 1 && in->intr_line <= 1 && !(in->pending_debug & ~pending);
 }
 
@@ -467,7 +473,7 @@ static void set_events(struct mvm_vcpu *vcpu, void *arg)
 		};
 	else if (in->vector)
 		vcpu->deferred_interrupt = in->vector;
-	vcpu->halted = in->activity;
+	vcpu->activity = in->activity;
 	clear_bit(MVM_REQ_NMI, &vcpu->requests);
 	vcpu->nmi_pending = in->nmi_pending;
 	WRITE_ONCE(vcpu->intr_line, in->intr_line);

@@ -250,6 +250,25 @@ static const struct file_operations vcpu_fops = {
 
 /* ---- creation ---- */
 
+/**
+ * mvm_vcpu_init() - what INIT does to registers that the VMCS does not hold (SDM
+ *		     3A table 10-1)
+ * @vcpu: its runner calls this
+ *
+ * FPU, XCR0 and TSC stay as they are.
+ */
+void mvm_vcpu_init(struct mvm_vcpu *vcpu)
+{
+	memset(vcpu->run->gpr, 0, sizeof(vcpu->run->gpr));
+	/* The identification of the CPU (SDM 3A 10.1.2): family, model, stepping. */
+	vcpu->run->gpr[MVM_RDX] = mvm_cpuid_lookup(&vcpu->cpuid, 1, 0)->eax;
+	memset(vcpu->dr, 0, sizeof(vcpu->dr));
+	vcpu->dr6 = 0xffff0ff0;
+	vcpu->event = (struct mvm_event){};
+	vcpu->deferred_interrupt = MVM_NO_INTERRUPT;
+	vcpu->nmi_pending = false;
+}
+
 /* SDM 3A 10.1.1: the state after power-up, as far as the VMCS does not hold it. */
 static void power_up(struct mvm_vcpu *vcpu)
 {
@@ -258,16 +277,13 @@ static void power_up(struct mvm_vcpu *vcpu)
 	fx->cwd = 0x37f;
 	fx->mxcsr = MXCSR_DEFAULT;
 	vcpu->xcr0 = 1;
-	vcpu->dr6 = 0xffff0ff0;
-	vcpu->deferred_interrupt = MVM_NO_INTERRUPT;
 	vcpu->timer_due = MVM_NEVER;
 	vcpu->cpuid = mvm_supported_cpuid;
+	mvm_vcpu_init(vcpu);
 	mvm_msr_init(&vcpu->msr);
 	/* The timer's shortest period: 20 us, so that no guest storms the host. */
 	lapic_reset(&vcpu->lapic, vcpu->id, vcpu->id == 0, mvm_caps.timer_ratio,
 		    mvm_caps.tsc_khz / 50);
-	/* The identification of the CPU (SDM 3A 10.1.2): family, model, stepping. */
-	vcpu->run->gpr[MVM_RDX] = mvm_cpuid_lookup(&vcpu->cpuid, 1, 0)->eax;
 	vcpu->run->rip = 0xfff0;
 	vcpu->run->next_rip = 0xfff0;
 	vcpu->run->rflags = X86_EFLAGS_FIXED;

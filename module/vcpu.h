@@ -25,6 +25,7 @@ enum mvm_request {
 	MVM_REQ_NMI,		/* latch an NMI */
 	MVM_REQ_NMI_PIN,	/* the NMI pin rose: LINT1 decides */
 	MVM_REQ_INTR,		/* the INTR line was raised: level in intr_line */
+	MVM_REQ_STARTUP,	/* startup has bits */
 };
 
 /* Who may touch the vCPU's state.  The last two: it runs. */
@@ -93,6 +94,7 @@ struct mvm_vcpu {
 	unsigned long requests;			/* [a] enum mvm_request */
 	unsigned long pending_irr[256 / BITS_PER_LONG];	/* [a] */
 	unsigned long pending_level[256 / BITS_PER_LONG]; /* [a] which of them are by level */
+	u32 startup;				/* [a] LAPIC_POSTED_*: INIT, SIPI */
 	bool intr_line;				/* [a] INTR pin */
 	bool nmi_line;				/* [a] last level of the NMI pin */
 	bool in_window;				/* [a] the kick protocol: window.c */
@@ -112,7 +114,7 @@ struct mvm_vcpu {
 	struct mvm_event event;			/* [R] to inject */
 	int deferred_interrupt;			/* [R] acknowledged vector that has to wait, or -1 */
 	bool nmi_pending;			/* [R] */
-	bool halted;				/* [R] */
+	u8 activity;				/* [R] GUEST_ACTIVITY_*; the VMCS says: active */
 	bool halted_if;				/* [R] RFLAGS.IF of a halted vCPU */
 	u64 halt_poll;				/* [R] wait so long awake, in ticks of the TSC */
 	u64 cr2;				/* [R] */
@@ -132,7 +134,6 @@ struct mvm_vcpu {
 	struct mvm_answer answer;		/* [R] */
 	bool regs_in_vmcs;			/* [R] not in the page: mvm_exit_no_vmx() */
 	u32 forced_exit;			/* [R] MVM_EXIT_* to report before entering, or 0 */
-	u64 pending_ipi;			/* [R] ICR for user space, or 0 */
 	bool eoi_pending;			/* [R] pending_eoi has bits */
 	unsigned long pending_eoi[256 / BITS_PER_LONG];	/* [R] vectors for user space */
 
@@ -157,12 +158,6 @@ static inline bool mvm_vcpu_runs(const struct mvm_vcpu *vcpu)
 	return READ_ONCE(vcpu->state) >= VCPU_RUNNING;
 }
 
-/* Does user space have to hear of a write to the local APIC? */
-static inline bool mvm_apic_exit_pending(const struct mvm_vcpu *vcpu)
-{
-	return vcpu->pending_ipi || vcpu->eoi_pending;
-}
-
 /* Bytes of the XSAVE image of every vCPU. */
 static inline u32 mvm_xsave_size(void)
 {
@@ -172,12 +167,14 @@ static inline u32 mvm_xsave_size(void)
 /* vcpu.c: its life */
 long mvm_vcpu_create(void *vm, void *args);
 void mvm_vcpu_free(struct mvm_vcpu *vcpu);
+void mvm_vcpu_init(struct mvm_vcpu *vcpu);
 long mvm_vcpu_when_stopped(struct mvm_vcpu *vcpu,
 			   int (*handler)(struct mvm_vcpu *vcpu, void *args), void *args);
 
-/* run.c: its thread; the first three in any context, the rest by the runner */
+/* run.c: its thread; the first four in any context, the rest by the runner */
 void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request);
 void mvm_vcpu_post_interrupt(struct mvm_vcpu *vcpu, u8 vector, bool level);
+void mvm_vcpu_post_startup(struct mvm_vcpu *vcpu, enum lapic_delivery mode, u8 vector);
 void mvm_vcpu_stop(struct mvm_vcpu *vcpu);
 int mvm_run_thread(void *vcpu);
 int mvm_run_start(struct mvm_vcpu *vcpu, bool lend);
@@ -203,15 +200,16 @@ int mvm_window_access(struct mvm_vcpu *vcpu,
 		      void (*fn)(struct mvm_vcpu *vcpu, void *arg), void *arg);
 void mvm_vmx_exit(void);	/* entry.S: where a VM exit arrives */
 
-/* vmcs.c: what is written into a VMCS once.  A page each: VMCS, VMXON, MSR bitmap */
+/* vmcs.c: make a VMCS.  A page each: VMCS, VMXON, MSR bitmap */
 #define MVM_VMCS_BYTES	(3 * PAGE_SIZE)
 int mvm_vmcs_create(struct mvm_vcpu *vcpu);
+void mvm_vmcs_init(struct mvm_vcpu *vcpu);
 
 /* exits.c: in the window, but for the last two: closed, IRQs off */
 enum exit_result mvm_handle_exit(struct mvm_vcpu *vcpu);
 enum exit_result mvm_exit_fail_entry(struct mvm_vcpu *vcpu, int failed);
 enum exit_result mvm_exit_user(struct mvm_vcpu *vcpu, u32 reason, u32 with);
-enum exit_result mvm_exit_apic(struct mvm_vcpu *vcpu);
+enum exit_result mvm_exit_eoi(struct mvm_vcpu *vcpu);
 void mvm_exit_fault(struct mvm_vcpu *vcpu, void *arg);
 void mvm_skip_to(unsigned long rip);
 enum exit_result mvm_exit_no_vmx(struct mvm_vcpu *vcpu);

@@ -109,8 +109,36 @@ static bool names(const struct lapic_message *message, const struct mvm_vcpu *vc
 {
 	if (message->shorthand == LAPIC_TO_DEST)
 		return lapic_matches(&vcpu->lapic, message->dest, message->logical);
-	return message->shorthand == LAPIC_TO_ALL ||
-	       (message->shorthand == LAPIC_TO_SELF) == (vcpu == source);
+	return lapic_matches(&vcpu->lapic, LAPIC_BROADCAST, false) &&
+	       (message->shorthand == LAPIC_TO_ALL ||
+		(message->shorthand == LAPIC_TO_SELF) == (vcpu == source));
+}
+
+/* One local APIC takes the message, or its vCPU does. */
+static void send(struct mvm_vcpu *vcpu, struct mvm_vcpu *source,
+		 const struct lapic_message *message)
+{
+	switch (message->mode) {
+	case LAPIC_FIXED:
+	case LAPIC_LOWEST:
+		if (vcpu == source)
+			lapic_accept(&vcpu->lapic, message->vector, message->level);
+		else
+			mvm_vcpu_post_interrupt(vcpu, message->vector, message->level);
+		break;
+	case LAPIC_NMI:
+		if (vcpu == source)
+			vcpu->nmi_pending = true;
+		else
+			mvm_vcpu_request(vcpu, MVM_REQ_NMI);
+		break;
+	case LAPIC_INIT:
+	case LAPIC_SIPI:
+		mvm_vcpu_post_startup(vcpu, message->mode, message->vector);
+		break;
+	default:			/* SMI: there is no SMM */
+		break;
+	}
 }
 
 /**
@@ -119,8 +147,8 @@ static bool names(const struct lapic_message *message, const struct mvm_vcpu *vc
  * @source: vCPU that sent it, and whose runner calls; NULL for an MSI
  * @message: decoded
  *
- * Returns 0, -ENOENT (nobody matches) or -EOPNOTSUPP (INIT, SIPI, SMI: not done
- * here).
+ * One that is for any of several goes to the first that is enabled by software
+ * (SDM 3A 11.6.2.4).  Returns 0, or -ENOENT: nobody matches.
  */
 int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source, const struct lapic_message *message)
 {
@@ -128,23 +156,13 @@ int mvm_vm_deliver(struct mvm_vm *vm, struct mvm_vcpu *source, const struct lapi
 	bool found = false;
 	unsigned int i;
 
-	if (message->mode != LAPIC_FIXED && message->mode != LAPIC_LOWEST &&
-	    message->mode != LAPIC_NMI)
-		return -EOPNOTSUPP;
 	mvm_for_each_vcpu(vm, i, vcpu) {
 		if (!names(message, vcpu, source))
 			continue;
 		found = true;
-		if (message->mode == LAPIC_NMI) {
-			if (vcpu == source)
-				vcpu->nmi_pending = true;
-			else
-				mvm_vcpu_request(vcpu, MVM_REQ_NMI);
-		} else if (vcpu == source) {
-			lapic_accept(&vcpu->lapic, message->vector, message->level);
-		} else {
-			mvm_vcpu_post_interrupt(vcpu, message->vector, message->level);
-		}
+		if (message->one && !lapic_software_enabled(&vcpu->lapic))
+			continue;
+		send(vcpu, source, message);
 		if (message->one)
 			break;
 	}

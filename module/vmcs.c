@@ -17,9 +17,14 @@ static const u16 zero_fields[] = {
 	VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_LOAD_COUNT,
 	VM_ENTRY_MSR_LOAD_COUNT, VM_ENTRY_INTR_INFO_FIELD,
 	HOST_DS_SELECTOR, HOST_ES_SELECTOR, HOST_FS_SELECTOR, HOST_GS_SELECTOR, TSC_OFFSET,
-	GUEST_GDTR_BASE, GUEST_IDTR_BASE, GUEST_RSP, GUEST_PENDING_DBG_EXCEPTIONS,
-	GUEST_INTERRUPTIBILITY_INFO, GUEST_ACTIVITY_STATE,
+	GUEST_ACTIVITY_STATE,
 	GUEST_SYSENTER_CS, GUEST_SYSENTER_ESP, GUEST_SYSENTER_EIP, GUEST_IA32_DEBUGCTL,
+};
+
+/* Fields that INIT clears */
+static const u16 init_zero_fields[] = {
+	GUEST_GDTR_BASE, GUEST_IDTR_BASE, GUEST_RSP, GUEST_PENDING_DBG_EXCEPTIONS,
+	GUEST_INTERRUPTIBILITY_INFO,
 };
 /* clang-format on */
 
@@ -42,8 +47,13 @@ static void write_controls(struct mvm_vcpu *vcpu)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, mvm_caps.backstop);
 }
 
-/* SDM 3A table 10-1: the state after power-up. */
-static void write_guest(struct mvm_vcpu *vcpu)
+/**
+ * mvm_vmcs_init() - what INIT does to the registers in the VMCS (SDM 3A table 10-1)
+ * @vcpu: vCPU with a window; mvm_vcpu_init() does the rest
+ *
+ * The cache mode in CR0 stays, and so do the MSRs but EFER.
+ */
+void mvm_vmcs_init(struct mvm_vcpu *vcpu)
 {
 	/* ES, CS, SS, DS, FS, GS: data or code, accessed; LDTR; TR: busy.  All present. */
 	static const u8 access[] = { 0x93, 0x9b, 0x93, 0x93, 0x93, 0x93, 0x82, 0x8b };
@@ -55,19 +65,17 @@ static void write_guest(struct mvm_vcpu *vcpu)
 		vmcs_write(GUEST_ES_LIMIT + 2 * i, 0xffff);
 		vmcs_write(GUEST_ES_AR_BYTES + 2 * i, access[i]);
 	}
+	for (i = 0; i < ARRAY_SIZE(init_zero_fields); i++)
+		vmcs_write(init_zero_fields[i], 0);
 	vmcs_write(GUEST_CS_SELECTOR, 0xf000);
 	vmcs_write(GUEST_CS_BASE, 0xffff0000);
 	vmcs_write(GUEST_GDTR_LIMIT, 0xffff);
 	vmcs_write(GUEST_IDTR_LIMIT, 0xffff);
 
-	mvm_set_guest_crs(vcpu, X86_CR0_CD | X86_CR0_NW | X86_CR0_ET, 0, 0, 0);
+	mvm_set_guest_crs(vcpu, mvm_guest_cr0() & (X86_CR0_CD | X86_CR0_NW), 0, 0, 0);
 	vmcs_write(GUEST_DR7, 0x400);
 	vmcs_write(GUEST_RIP, 0xfff0);
 	vmcs_write(GUEST_RFLAGS, X86_EFLAGS_FIXED);
-	/* SDM 3A 12.12.4: PAT after power-up. */
-	vmcs_write(GUEST_IA32_PAT, 0x0007040600070406ULL);
-	if (mvm_caps.entry & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL)
-		vmcs_write(GUEST_IA32_PERF_GLOBAL_CTRL, 0);
 }
 
 static void write_all(struct mvm_vcpu *vcpu, void *unused)
@@ -77,7 +85,12 @@ static void write_all(struct mvm_vcpu *vcpu, void *unused)
 	for (i = 0; i < ARRAY_SIZE(zero_fields); i++)
 		vmcs_write(zero_fields[i], 0);
 	write_controls(vcpu);
-	write_guest(vcpu);
+	/* After power-up: as by INIT, and the caches are off; PAT: SDM 3A 12.12.4. */
+	mvm_set_guest_crs(vcpu, X86_CR0_CD | X86_CR0_NW, 0, 0, 0);
+	mvm_vmcs_init(vcpu);
+	vmcs_write(GUEST_IA32_PAT, 0x0007040600070406ULL);
+	if (mvm_caps.entry & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL)
+		vmcs_write(GUEST_IA32_PERF_GLOBAL_CTRL, 0);
 }
 
 /**

@@ -1416,7 +1416,11 @@ static void test_events(void)
 	BAD_EVENTS(e.event = MVM_EVENT_EXCEPTION; e.vector = 13;
 		   e.has_error_code = 2);
 	BAD_EVENTS(e.activity = 2);
+	BAD_EVENTS(e.activity = 4);
 	BAD_EVENTS(e.activity = 255);
+	/* nothing is injected into a vCPU that waits for a SIPI */
+	BAD_EVENTS(e.activity = 3; e.event = MVM_EVENT_NMI; e.vector = 2);
+	BAD_EVENTS(e.activity = 3; e.vector = 0x31);
 	BAD_EVENTS(e.nmi_pending = 2);
 	BAD_EVENTS(e.intr_line = 2);
 	BAD_EVENTS(e.reserved = 1);

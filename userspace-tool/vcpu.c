@@ -181,13 +181,6 @@ static void serve_task_switch(struct machine *machine, struct mvm_run *run)
 	machine_stop(machine, STATUS_RESOURCE);
 }
 
-/* There are no other CPUs to wake; INIT to itself would be a reset. */
-static void serve_ipi(struct machine *machine, struct mvm_run *run)
-{
-	(void)machine;
-	(void)run;
-}
-
 static void serve_eoi(struct machine *machine, struct mvm_run *run)
 {
 	ioapic_eoi(machine->env.ioapic, (u8)run->eoi.vector);
@@ -228,7 +221,6 @@ static const struct exit_handler handlers[] = {
 	[MVM_EXIT_EXTINT] = { "PIC interrupts", serve_extint },
 	[MVM_EXIT_SHUTDOWN] = { "shutdowns", serve_shutdown },
 	[MVM_EXIT_TASK_SWITCH] = { "task switches", serve_task_switch },
-	[MVM_EXIT_IPI] = { "IPIs", serve_ipi },
 	[MVM_EXIT_EOI] = { "ends of interrupts", serve_eoi },
 	[MVM_EXIT_MEMORY_FAULT] = { "memory faults", serve_memory_fault },
 	[MVM_EXIT_FAIL_ENTRY] = { "failed entries", serve_fail_entry },

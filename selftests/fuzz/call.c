@@ -333,7 +333,8 @@ static void fill_events(struct fuzzer *f, struct call *c)
 		a->nmi_pending = 1;
 		break;
 	case 5:
-		a->activity = fuzz_draw(f, 2);
+		/* active, halted, wait-for-SIPI */
+		a->activity = "\0\1\3"[fuzz_draw(f, 3)];
 		a->intr_line = fuzz_draw(f, 2);
 	}
 	if (!c->honest)

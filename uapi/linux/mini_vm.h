@@ -227,9 +227,11 @@ struct mvm_slot {
  *
  * Returns a vCPU descriptor (close-on-exec).  The vCPU is in the state that the
  * SDM gives for power-up (SDM 3A 10.1.1: real mode, CS:IP f000:fff0), stopped;
- * id 0 is the bootstrap processor.  Its kernel thread is named
- * "mvm-NAME/ID" (some tools show 15 characters of it) and may be pinned and
- * reniced.
+ * id 0 is the bootstrap processor.  The others are active after power-up, too: to
+ * let them wait for it, as those of a PC do, use MVM_SET_EVENTS.
+ *
+ * Its kernel thread is named "mvm-NAME/ID" (some tools show 15 characters of it)
+ * and may be pinned and reniced.
  *
  * mmap() of the descriptor, shared, at offset 0 and run_size bytes long, gives
  * the run page (anything else: EINVAL).  poll() reports POLLIN while the exit of
@@ -418,7 +420,8 @@ struct mvm_msr_entry {
  *
  * Returns 0 only when all were processed.  The same checks as for a RDMSR or
  * WRMSR of the guest hold; IA32_TSC, IA32_APIC_BASE and read-only MSRs of the
- * module may be set by user space.
+ * module may be set by user space.  IA32_TSC is the clock of all vCPUs of the VM:
+ * to restore them, set TSC_ADJUST of each, the TSC of one, then the local APICs.
  *
  * Errors: EINVAL (an MSR unknown, or a value refused: see @done), EFAULT, EBUSY.
  */
@@ -469,11 +472,17 @@ struct mvm_xsave {
  * @insn_len:		bytes of the instruction, for software events
  * @error_code:		pushed when @has_error_code
  * @interruptibility:	SDM 3C 25.4.2: bit 0 STI, 1 MOV SS, 3 NMI blocking
- * @activity:		0 active, 1 halted (SDM 3C 25.4.2)
+ * @activity:		0 active, 1 halted, 3 wait-for-SIPI (SDM 3C 25.4.2); with 3
+ *			there must be no @event
  * @nmi_pending:	0 or 1
  * @intr_line:		0 or 1: level of the INTR line (MVM_SET_LINE)
  * @reserved:		must be 0
  * @pending_debug:	pending debug exceptions (SDM 3C 25.4.2)
+ *
+ * INIT and SIPI, sent by the ICR of any vCPU of the VM, are carried out by the
+ * module: INIT resets registers and local APIC as SDM 3A table 10-1 says and lets
+ * the bootstrap processor begin at its reset vector, all others wait for a SIPI.
+ * A stopped vCPU takes them when it runs again; they do not show here before.
  *
  * An external interrupt waits until the guest can take it.  Completing an exit
  * of an instruction (MVM_ACTION_COMPLETE) ends the shadow of STI and MOV SS, as
@@ -686,7 +695,7 @@ enum mvm_exit_reason {
 	MVM_EXIT_SHUTDOWN	= 7,	/* triple fault */
 	MVM_EXIT_VMCALL		= 8,	/* VMCALL, with MVM_VM_EXIT_VMCALL */
 	MVM_EXIT_TASK_SWITCH	= 9,	/* hardware task switch: .task_switch */
-	MVM_EXIT_IPI		= 10,	/* INIT, SIPI or SMI by the ICR: .ipi */
+	/* 10 is not used */
 	MVM_EXIT_MEMORY_FAULT	= 11,	/* the owner's memory failed: .memory */
 	MVM_EXIT_FAIL_ENTRY	= 12,	/* VM entry refused: .fail */
 	/*
@@ -814,16 +823,6 @@ struct mvm_exit_task_switch {
 };
 
 /**
- * struct mvm_exit_ipi - MVM_EXIT_IPI
- * @icr:	interrupt command register in the x2APIC layout (SDM 3A 11.12.9)
- *
- * The write is complete; user space does what the command asks.
- */
-struct mvm_exit_ipi {
-	__u64 icr;
-};
-
-/**
  * struct mvm_exit_eoi - MVM_EXIT_EOI
  * @vector:	of the interrupt that has ended
  * @reserved:	0
@@ -917,7 +916,6 @@ struct mvm_exception {
  * @msr:		MVM_EXIT_MSR
  * @extint:		MVM_EXIT_EXTINT
  * @task_switch:	MVM_EXIT_TASK_SWITCH
- * @ipi:		MVM_EXIT_IPI
  * @eoi:		MVM_EXIT_EOI
  * @memory:		MVM_EXIT_MEMORY_FAULT
  * @fail:		MVM_EXIT_FAIL_ENTRY
@@ -950,7 +948,6 @@ struct mvm_run {
 		struct mvm_exit_msr msr;
 		struct mvm_exit_extint extint;
 		struct mvm_exit_task_switch task_switch;
-		struct mvm_exit_ipi ipi;
 		struct mvm_exit_eoi eoi;
 		struct mvm_exit_memory memory;
 		struct mvm_exit_fail fail;
