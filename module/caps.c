@@ -72,7 +72,8 @@ static const struct control_rule control_rules[] = {
 	{ PROC2, ON, SECONDARY_EXEC_UNRESTRICTED_GUEST,
 	  "the CPU has no unrestricted guests (real mode under EPT)" },
 	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
-			SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_WBINVD_EXITING },
+			SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_WBINVD_EXITING |
+			SECONDARY_EXEC_PAUSE_LOOP_EXITING },
 
 	{ PIN, ON, PIN_BASED_EXT_INTR_MASK, "the CPU cannot exit on external interrupts" },
 	{ PIN, ON, PIN_BASED_NMI_EXITING, "the CPU cannot exit on NMIs" },

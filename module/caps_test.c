@@ -129,7 +129,7 @@ static void control_words_of_skylake(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, caps.vmcs_revision, 4);
 	KUNIT_EXPECT_EQ(test, caps.pin, 0x0000007f);
 	KUNIT_EXPECT_EQ(test, caps.proc, 0xb5986dfa);
-	KUNIT_EXPECT_EQ(test, caps.proc2, 0x000010ea);
+	KUNIT_EXPECT_EQ(test, caps.proc2, 0x000014ea);
 	KUNIT_EXPECT_EQ(test, caps.exit, 0x003f7fff);
 	KUNIT_EXPECT_EQ(test, caps.entry, 0x0000f1ff);
 	KUNIT_EXPECT_EQ(test, caps.cr0_fixed0, 0x20ULL);
@@ -270,7 +270,7 @@ static void optional_controls_may_be_missing(struct kunit *test)
 
 	raw.pin &= ~BIT_ULL(32 + 6);
 	raw.proc2 &= ~(BIT_ULL(32 + 3) | BIT_ULL(32 + 5) | BIT_ULL(32 + 6) |
-		       BIT_ULL(32 + 12));
+		       BIT_ULL(32 + 10) | BIT_ULL(32 + 12));
 	raw.ept_vpid &= ~(BIT_ULL(0) | BIT_ULL(16) | BIT_ULL(17) | BIT_ULL(21) |
 			  BIT_ULL(26));
 	raw.misc &= ~BIT_ULL(14);

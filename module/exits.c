@@ -314,11 +314,14 @@ static enum exit_result exit_hlt(struct mvm_vcpu *vcpu)
 	return EXIT_CLOSE;
 }
 
-/* Only where a CPU insists, or loops of it are to exit: whoever spins lets others run. */
+/*
+ * Pause-loop exiting (SDM 3C 26.1.3): the guest spins, perhaps for a vCPU whose
+ * thread waits for this CPU.
+ */
 static enum exit_result exit_pause(struct mvm_vcpu *vcpu)
 {
 	skip(vcpu);
-	return EXIT_CLOSE;
+	return EXIT_YIELD;
 }
 
 /* Instructions that CPUID does not offer; RDPMC is always there, but no counters are. */

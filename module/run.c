@@ -483,6 +483,8 @@ static bool run(struct mvm_vcpu *vcpu)
 			break;
 
 		/* Interrupts came in with IRQs on; now others may run. */
+		if (result == EXIT_YIELD)
+			yield();
 		cond_resched_tasks_rcu_qs();
 	}
 	vcpu->stats.exits_to_user++;

@@ -41,6 +41,7 @@ enum exit_result {
 	EXIT_RESUME,	/* enter again, nothing to inject has changed */
 	EXIT_INJECT,	/* look for events to inject, then enter */
 	EXIT_CLOSE,	/* close the window; the thread goes on outside */
+	EXIT_YIELD,	/* likewise, and lets others run first */
 	EXIT_NMI,	/* likewise, and deliver the NMI to the host, IRQs still off */
 	EXIT_MACHINE_CHECK, /* likewise the machine check */
 	EXIT_FAULT,	/* close the window; the thread serves the EPT violation */

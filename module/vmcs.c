@@ -10,6 +10,13 @@
 #include "vm.h"
 #include "vmx_ops.h"
 
+/*
+ * A loop of PAUSEs (SDM 3C 26.1.3), in TSC ticks: apart at most so far, and so long
+ * until it exits: more than a lock is held, less than a turn of the host's scheduler.
+ */
+#define PAUSE_GAP	128
+#define PAUSE_WINDOW	4096
+
 /* clang-format off */
 /* Fields that start as 0; TSC_OFFSET so agrees with vcpu->tsc_offset. */
 static const u16 zero_fields[] = {
@@ -45,6 +52,10 @@ static void write_controls(struct mvm_vcpu *vcpu)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
 	if (mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, mvm_caps.backstop);
+	if (mvm_caps.proc2 & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
+		vmcs_write(PLE_GAP, PAUSE_GAP);
+		vmcs_write(PLE_WINDOW, PAUSE_WINDOW);
+	}
 }
 
 /**
