@@ -513,6 +513,8 @@ int mvm_run_thread(void *data)
 	struct mvm_vcpu *vcpu = data;
 	bool frozen;
 
+	/* A thread of its creator would inherit them; not where none of them is left. */
+	set_cpus_allowed_ptr(current, &vcpu->cpus);
 	allow_signal(SIGKILL);	/* mvm_vcpu_stop() */
 	set_freezable();
 	/*

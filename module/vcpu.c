@@ -314,6 +314,7 @@ static struct mvm_vcpu *alloc_vcpu(struct mvm_vm *vm, u32 id)
 		return ERR_PTR(-ENOMEM);
 	vcpu->vm = vm;
 	vcpu->id = id;
+	cpumask_copy(&vcpu->cpus, current->cpus_ptr);
 	/* VPID 0 is the host's (SDM 3C 29.1). */
 	vcpu->vpid = 1 + vm->index * MVM_MAX_VCPUS + id;
 	mutex_init(&vcpu->lock);

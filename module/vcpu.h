@@ -84,6 +84,7 @@ struct mvm_vcpu {
 	u32 id;					/* [I] also the local APIC ID */
 	u16 vpid;				/* [I] */
 	struct task_struct *thread;		/* [I] */
+	struct cpumask cpus;			/* [I] where it starts: its creator's */
 
 	struct mutex lock;			/* one ioctl at a time */
 	wait_queue_head_t wait;			/* the owner waits here for EXITED */

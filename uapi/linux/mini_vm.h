@@ -230,7 +230,8 @@ struct mvm_slot {
  * id 0 is the bootstrap processor.  The others are active after power-up, too: to
  * let them wait for it, as those of a PC do, use MVM_SET_EVENTS.
  *
- * Its kernel thread is named "mvm-NAME/ID" (some tools show 15 characters of it)
+ * Its kernel thread is named "mvm-NAME/ID" (some tools show 15 characters of it).
+ * It begins on the CPUs that the calling thread may use then (sched_setaffinity(2)),
  * and may be pinned and reniced.
  *
  * mmap() of the descriptor, shared, at offset 0 and run_size bytes long, gives
