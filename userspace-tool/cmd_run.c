@@ -26,6 +26,7 @@ enum option_key {
 	KEY_INITRD = 'i',
 	KEY_APPEND = 'a',
 	KEY_MEMORY = 'm',
+	KEY_CPUS = 'c',
 	KEY_NAME = 'n',
 	KEY_TYPE = 't',
 	KEY_ON_RESET = 0x100,
@@ -33,6 +34,7 @@ enum option_key {
 	KEY_FW_CFG,
 	KEY_DEBUGCON,
 	KEY_MODULE,
+	KEY_PIN,
 };
 
 static const struct argp_option options[] = {
@@ -44,6 +46,10 @@ static const struct argp_option options[] = {
 	  "module of a Multiboot image and what it is told; can be repeated", 0 },
 	{ "memory", KEY_MEMORY, "SIZE", 0,
 	  "the guest's memory, with suffix M or G (default 256M)", 0 },
+	{ "cpus", KEY_CPUS, "N", 0,
+	  "how many CPUs the guest has (default 1)", 0 },
+	{ "pin", KEY_PIN, "LIST", 0,
+	  "the host's CPUs that the guest's run on, as in 0,2-3", 0 },
 	{ "name", KEY_NAME, "NAME", 0,
 	  "name of the VM (default: the image's)", 0 },
 	{ "type", KEY_TYPE, "TYPE", 0,
@@ -74,6 +80,31 @@ static error_t parse_memory(const char *text, struct machine_config *config,
 		argp_error(state, "--memory: %s is too little; a guest needs %lluM at least",
 			   text, GUEST_MEM_MIN / MIB);
 	return 0;
+}
+
+static void parse_cpus(const char *text, struct machine_config *config,
+		       struct argp_state *state)
+{
+	char *end;
+	unsigned long cpus = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end)
+		argp_error(state, "--cpus: '%s' is not a number", text);
+	else if (!cpus)
+		argp_error(state, "--cpus: a guest needs 1 CPU at least");
+	else if (cpus > VM_VCPUS_MAX)
+		argp_error(state, "--cpus: %s is too many; a guest may have %d CPUs at most",
+			   text, VM_VCPUS_MAX);
+	config->cpus = (unsigned int)cpus;
+}
+
+static void parse_pin(const char *text, struct machine_config *config,
+		      struct argp_state *state)
+{
+	const char *wrong = pin_parse(text, &config->pin);
+
+	if (wrong)
+		argp_error(state, "--pin: '%s': %s", text, wrong);
 }
 
 static void parse_type(const char *text, struct machine_config *config,
@@ -131,6 +162,12 @@ static error_t take_option(int key, char *argument, struct argp_state *state, vo
 		break;
 	case KEY_MEMORY:
 		return parse_memory(argument, config, state);
+	case KEY_CPUS:
+		parse_cpus(argument, config, state);
+		break;
+	case KEY_PIN:
+		parse_pin(argument, config, state);
+		break;
 	case KEY_NAME:
 		if (!name_valid(argument))
 			argp_error(state, "--name: '%s' cannot be a name; use 1 to %d printable characters without '/' and spaces",
@@ -256,7 +293,7 @@ static int run(const struct machine_config *config, struct control *control)
 	if (machine->term_open)
 		term_close(&machine->term);
 	machine->term_open = false;
-	if (config->stats && machine->vm.run)
+	if (config->stats && machine->vm.vcpu_count)
 		stats_report(machine);
 	control_stop(control);
 	machine_destroy(machine);
@@ -318,6 +355,7 @@ static int run_named(struct machine_config *config)
 int cmd_run(int argc, char **argv)
 {
 	struct machine_config config = {
+		.cpus = 1,
 		.memory = DEFAULT_MEMORY,
 		.files.command_line = "",
 	};

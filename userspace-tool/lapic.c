@@ -31,7 +31,7 @@ static bool in_page(u64 apic_base, u64 gpa, u32 *offset)
 
 /**
  * lapic_read() - read from the APIC page
- * @vm: the VM
+ * @vcpu: stopped
  * @apic_base: the guest's IA32_APIC_BASE
  * @gpa: address of the access
  * @bytes: 1, 2, 4 or 8
@@ -39,7 +39,7 @@ static bool in_page(u64 apic_base, u64 gpa, u32 *offset)
  *
  * Return: false when the address is not the APIC's.
  */
-bool lapic_read(const struct vm *vm, u64 apic_base, u64 gpa,
+bool lapic_read(const struct vcpu *vcpu, u64 apic_base, u64 gpa,
 		unsigned int bytes, u64 *value)
 {
 	u32 offset, reg, data;
@@ -50,7 +50,7 @@ bool lapic_read(const struct vm *vm, u64 apic_base, u64 gpa,
 	reg = offset & (APIC_STRIDE - 1);
 	if (reg >= APIC_REGISTER)
 		return true;
-	if (vm_lapic_read(vm, offset & ~(APIC_STRIDE - 1U), &data))
+	if (vm_lapic_read(vcpu, offset & ~(APIC_STRIDE - 1U), &data))
 		return false;
 	*value = ((u64)data >> (8 * reg)) & alu_mask(bytes);
 	return true;
@@ -58,7 +58,7 @@ bool lapic_read(const struct vm *vm, u64 apic_base, u64 gpa,
 
 /**
  * lapic_write() - write to the APIC page
- * @vm: the VM
+ * @vcpu: stopped
  * @apic_base: the guest's IA32_APIC_BASE
  * @gpa: address of the access
  * @bytes: 1, 2, 4 or 8
@@ -66,7 +66,7 @@ bool lapic_read(const struct vm *vm, u64 apic_base, u64 gpa,
  *
  * Return: false when the address is not the APIC's.
  */
-bool lapic_write(const struct vm *vm, u64 apic_base, u64 gpa,
+bool lapic_write(const struct vcpu *vcpu, u64 apic_base, u64 gpa,
 		 unsigned int bytes, u64 value)
 {
 	u32 offset;
@@ -75,5 +75,5 @@ bool lapic_write(const struct vm *vm, u64 apic_base, u64 gpa,
 		return false;
 	if (offset & (APIC_STRIDE - 1) || bytes != APIC_REGISTER)
 		return true;
-	return !vm_lapic_write(vm, offset, (u32)value);
+	return !vm_lapic_write(vcpu, offset, (u32)value);
 }

@@ -7,9 +7,9 @@
 
 #include "vm.h"
 
-bool lapic_read(const struct vm *vm, u64 apic_base, u64 gpa,
+bool lapic_read(const struct vcpu *vcpu, u64 apic_base, u64 gpa,
 		unsigned int bytes, u64 *value);
-bool lapic_write(const struct vm *vm, u64 apic_base, u64 gpa,
+bool lapic_write(const struct vcpu *vcpu, u64 apic_base, u64 gpa,
 		 unsigned int bytes, u64 value);
 
 #endif /* MINI_VM_LAPIC_H */

@@ -66,7 +66,8 @@ static bool env_msi(struct device_env *env, u64 address, u32 data)
 static void env_intr(struct device_env *env, bool level)
 {
 	struct machine *machine = machine_of(env);
-	int error = vm_set_intr(&machine->vm, level);
+	/* the PIC is wired to the bootstrap processor */
+	int error = vm_set_intr(machine->vcpus[0].vcpu, level);
 
 	if (error) {
 		report_error("the kernel module refused an interrupt: %s",
@@ -118,6 +119,7 @@ static int create_devices(struct machine *machine)
 		.ram_low = machine->mem.low,
 		.ram_high = machine->mem.high,
 		.mem = &machine->mem,
+		.cpus = machine->config->cpus,
 		.fw_cfg = &machine->config->fw_cfg,
 		.debugcon_fd = machine->config->debugcon_fd,
 		.now = env_now,
@@ -227,72 +229,131 @@ void machine_stop(struct machine *machine, int status)
 
 static void vcpu_ready(void *context, u32 events)
 {
+	struct machine_vcpu *vcpu = context;
+
 	(void)events;
-	vcpu_serve_exit(context);
+	/* another vCPU may just have ended it all */
+	if (!vcpu->machine->stopped && !vcpu->machine->reset_wanted)
+		vcpu_serve_exit(vcpu);
 }
 
 /**
  * machine_watch_vcpu() - let the loop wait for exits, or not
- * @machine: the machine
+ * @vcpu: the vCPU
  * @watch: whether it should
  */
-void machine_watch_vcpu(struct machine *machine, bool watch)
+void machine_watch_vcpu(struct machine_vcpu *vcpu, bool watch)
 {
+	struct machine *machine = vcpu->machine;
 	int error = 0;
 
-	if (watch == machine->vcpu_added)
+	if (watch == vcpu->watched)
 		return;
 	if (watch)
-		error = loop_add(&machine->loop, &machine->vcpu, EPOLLIN);
+		error = loop_add(&machine->loop, &vcpu->source, EPOLLIN);
 	else
-		loop_remove(&machine->loop, &machine->vcpu);
+		loop_remove(&machine->loop, &vcpu->source);
 	if (error) {
-		report_error("cannot wait for the vCPU: %s", strerror(-error));
+		report_error("cannot wait for a vCPU: %s", strerror(-error));
 		machine_stop(machine, STATUS_RESOURCE);
 		return;
 	}
-	machine->vcpu_added = watch;
+	vcpu->watched = watch;
 }
 
-static int start_vcpu(struct machine *machine, const struct boot_state *state)
+/* The bootstrap processor begins with what was loaded. */
+static int prepare_first(const struct vcpu *vcpu, const struct boot_state *state)
 {
-	struct mvm_run *run = machine->vm.run;
+	struct mvm_run *run = vcpu->run;
 	struct mvm_sregs sregs;
 	int error;
 
-	error = vm_get_sregs(&machine->vm, &sregs);
+	error = vm_get_sregs(vcpu, &sregs);
 	if (!error) {
 		boot_registers(state, &sregs, run->gpr, &run->rip,
 			       &run->rflags);
-		error = vm_set_sregs(&machine->vm, &sregs);
+		error = vm_set_sregs(vcpu, &sregs);
 	}
-	if (!error)
-		error = vm_set_virtual_wire(&machine->vm);
-	if (error) {
-		report_error("the kernel module refused the guest's first registers: %s",
-			     strerror(-error));
-		return STATUS_RESOURCE;
+	return error ? error : vm_set_virtual_wire(vcpu);
+}
+
+static int start_vcpus(struct machine *machine, const struct boot_state *state)
+{
+	struct machine_vcpu *vcpu;
+	int error = 0;
+
+	machine_for_each_vcpu(machine, vcpu) {
+		struct mvm_run *run = vcpu->vcpu->run;
+
+		error = vcpu->id ? vm_wait_for_sipi(vcpu->vcpu) :
+				   prepare_first(vcpu->vcpu, state);
+		if (error) {
+			report_error("the kernel module refused the guest's first registers: %s",
+				     strerror(-error));
+			return STATUS_RESOURCE;
+		}
+		/* there is no exit to complete: begin at rip */
+		run->next_rip = run->rip;
+		run->action = MVM_ACTION_RETRY;
+		/* the pause, if a reset came before it */
+		vcpu->held = machine->pause.wanted;
+		machine_watch_vcpu(vcpu, !vcpu->held);
 	}
-	/* there is no exit to complete: begin at rip */
-	run->next_rip = run->rip;
-	run->action = MVM_ACTION_RETRY;
+	if (machine->stopped)
+		return machine->status;
 	if (machine->pause.wanted) {
-		/* a reset came before the pause */
-		machine->held = true;
-		machine_watch_vcpu(machine, false);
 		machine_paused(machine);
 		return STATUS_OK;
 	}
-	error = vm_start(&machine->vm);
-	if (error) {
-		report_error("the kernel module refused to run the guest: %s",
-			     strerror(-error));
-		return STATUS_RESOURCE;
+	machine_for_each_vcpu(machine, vcpu) {
+		error = vm_start(vcpu->vcpu);
+		if (error) {
+			report_error("the kernel module refused to run the guest: %s",
+				     strerror(-error));
+			return STATUS_RESOURCE;
+		}
 	}
 	return STATUS_OK;
 }
 
-/* Make VM and devices, and let the vCPU begin with what was loaded. */
+/* Each on its CPU: see pin.c. */
+static int add_vcpus(struct machine *machine)
+{
+	const struct pin_list *pin = &machine->config->pin;
+	int status = STATUS_OK, error = 0;
+	unsigned int id;
+
+	for (id = 0; id < machine->config->cpus && status == STATUS_OK; id++) {
+		struct machine_vcpu *vcpu = &machine->vcpus[id];
+
+		error = pin->count ? pin_set(pin, id) : 0;
+		if (error) {
+			report_error("cannot run vCPU %u on CPU %u: %s; choose others with --pin",
+				     id, pin->cpus[id % pin->count], strerror(-error));
+			status = STATUS_RESOURCE;
+			break;
+		}
+		status = vm_add_vcpu(&machine->vm);
+		*vcpu = (struct machine_vcpu) {
+			.machine = machine,
+			.id = id,
+			.vcpu = &machine->vm.vcpus[id],
+			.source = {
+				.fd = machine->vm.vcpus[id].fd,
+				.ready = vcpu_ready,
+				.context = vcpu,
+			},
+		};
+	}
+	error = pin->count ? pin_restore(&machine->affinity) : 0;
+	if (error && status == STATUS_OK) {
+		report_error("cannot go back to the CPUs of before: %s", strerror(-error));
+		status = STATUS_RESOURCE;
+	}
+	return status;
+}
+
+/* Make VM and devices, and let the vCPUs begin. */
 static int power_on(struct machine *machine, const struct boot_state *state)
 {
 	int status;
@@ -305,32 +366,25 @@ static int power_on(struct machine *machine, const struct boot_state *state)
 		report_error("this machine's CPU cannot give a guest so much memory; use less with --memory");
 		return STATUS_RESOURCE;
 	}
-	status = create_devices(machine);
-	if (status != STATUS_OK)
-		return status;
-	vcpu_init(machine);
-	machine->held = false;
-	machine->vcpu = (struct loop_source) {
-		.fd = machine->vm.vcpu,
-		.ready = vcpu_ready,
-		.context = machine,
-	};
-	machine_watch_vcpu(machine, true);
-	if (machine->stopped)
-		return machine->status;
-	return start_vcpu(machine, state);
+	status = add_vcpus(machine);
+	if (status == STATUS_OK)
+		status = create_devices(machine);
+	return status == STATUS_OK ? start_vcpus(machine, state) : status;
 }
 
 static void power_off(struct machine *machine)
 {
-	machine_watch_vcpu(machine, false);
+	struct machine_vcpu *vcpu;
+
+	machine_for_each_vcpu(machine, vcpu)
+		machine_watch_vcpu(vcpu, false);
 	destroy_devices(machine);
 	vm_destroy(&machine->vm);
 }
 
 static int install_tables(struct machine *machine)
 {
-	if (acpi_tables_install(&machine->mem))
+	if (acpi_tables_install(&machine->mem, machine->config->cpus))
 		return STATUS_OK;
 	report_error("the ACPI tables do not fit into the guest's memory");
 	return STATUS_RESOURCE;
@@ -379,6 +433,25 @@ static int check_memory(u64 bytes)
 	return STATUS_RESOURCE;
 }
 
+static int check_vcpus(struct machine *machine)
+{
+	const struct machine_config *config = machine->config;
+	int error;
+
+	if (config->cpus > machine->vm.info.max_vcpus) {
+		report_error("the kernel module gives a guest %u vCPUs at most; use fewer with --cpus",
+			     machine->vm.info.max_vcpus);
+		return STATUS_RESOURCE;
+	}
+	error = config->pin.count ? pin_save(&machine->affinity) : 0;
+	if (error) {
+		report_error("cannot find out on which CPUs this process may run: %s",
+			     strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	return STATUS_OK;
+}
+
 /**
  * machine_create() - make a machine that is ready to run
  * @machine: to initialise
@@ -398,7 +471,6 @@ int machine_create(struct machine *machine,
 	machine->loop.epoll = -1;
 	machine->vm.device = -1;
 	machine->vm.fd = -1;
-	machine->vm.vcpu = -1;
 	machine->started = loop_now();
 	status = check_memory(config->memory);
 	if (status != STATUS_OK)
@@ -418,6 +490,8 @@ int machine_create(struct machine *machine,
 		status = image_load(&config->files, &machine->mem, &state);
 	if (status == STATUS_OK)
 		status = vm_open_device(&machine->vm);
+	if (status == STATUS_OK)
+		status = check_vcpus(machine);
 	if (status == STATUS_OK)
 		status = power_on(machine, &state);
 	return status;
@@ -464,6 +538,8 @@ int machine_open_terminal(struct machine *machine)
  */
 int machine_run(struct machine *machine)
 {
+	struct machine_vcpu *vcpu;
+
 	while (!machine->stopped) {
 		int error = loop_wait(&machine->loop,
 				      term_timeout(&machine->term));
@@ -478,8 +554,9 @@ int machine_run(struct machine *machine)
 			reset(machine);
 		term_pump(&machine->term);
 		/* a vCPU that waited for the reader of its output */
-		if (machine->held && !machine->pause.wanted && !machine->stopped)
-			vcpu_resume(machine);
+		machine_for_each_vcpu(machine, vcpu)
+			if (vcpu->held && !machine->pause.wanted && !machine->stopped)
+				vcpu_resume(vcpu);
 	}
 	return machine->status;
 }

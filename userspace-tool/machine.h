@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * machine.h - a whole virtual machine: memory, vCPU, devices, terminal.
+ * machine.h - a whole virtual machine: memory, vCPUs, devices, terminal.
  */
 #ifndef MINI_VM_MACHINE_H
 #define MINI_VM_MACHINE_H
@@ -13,6 +13,7 @@
 #include "loop.h"
 #include "machine_clock.h"
 #include "mmio.h"
+#include "pin.h"
 #include "term.h"
 #include "types.h"
 #include "vm.h"
@@ -24,6 +25,8 @@
 /**
  * struct machine_config - what the user asked for
  * @name:	of the VM
+ * @cpus:	vCPUs, 1 to VM_VCPUS_MAX
+ * @pin:	host CPUs for them
  * @memory:	bytes of RAM
  * @files:	image, initrd, command line
  * @fw_cfg:	files for the guest's fw_cfg
@@ -34,6 +37,8 @@
  */
 struct machine_config {
 	const char *name;
+	unsigned int cpus;
+	struct pin_list pin;
 	u64 memory;
 	struct boot_files files;
 	struct fw_cfg_items fw_cfg;
@@ -47,15 +52,34 @@ struct control;
 
 /**
  * struct machine_pause - see machine_pause.c
- * @wanted:	the vCPU must not run
- * @complete:	and does not
- * @tsc:	the guest's TSC then
- * @lapic:	and its local APIC
+ * @wanted:	no vCPU may run
+ * @complete:	and none does
+ * @tsc:	the first vCPU's TSC then
  */
 struct machine_pause {
 	bool wanted;
 	bool complete;
 	u64 tsc;
+};
+
+/**
+ * struct machine_vcpu - a vCPU of a machine
+ * @machine:	the machine
+ * @id:		its number
+ * @vcpu:	its descriptor and run page, in @machine->vm
+ * @source:	the descriptor in the loop
+ * @watched:	it is there
+ * @held:	its exit is answered, but it waits for the terminal or for the end
+ *		of a pause
+ * @lapic:	its local APIC in a pause
+ */
+struct machine_vcpu {
+	struct machine *machine;
+	unsigned int id;
+	const struct vcpu *vcpu;
+	struct loop_source source;
+	bool watched;
+	bool held;
 	struct mvm_lapic lapic;
 };
 
@@ -64,7 +88,7 @@ struct machine_pause {
  * @config:	what the user asked for
  * @loop:	the event loop
  * @mem:	guest memory
- * @vm:		the module's VM and vCPU
+ * @vm:		the module's VM and vCPUs
  * @ports:	I/O ports
  * @mmio_bus:	device memory
  * @env:	what devices see
@@ -72,12 +96,10 @@ struct machine_pause {
  * @device_count: how many
  * @term:	standard input and output
  * @term_open:	@term is in use
- * @vcpu:	the vCPU's descriptor in the loop
- * @vcpu_added:	and it is there
- * @held:	an exit is answered, but the vCPU waits for the terminal or for
- *		the end of a pause
+ * @vcpus:	the vCPUs, as many as @vm has
+ * @affinity:	where this thread ran before it made a vCPU, with --pin
  * @clock:	the devices' time
- * @pause:	the vCPU is to stand still
+ * @pause:	the vCPUs are to stand still
  * @control:	the control socket, or NULL
  * @started:	when the machine was made, loop_now()
  * @reset_wanted: the guest pulled the reset line
@@ -85,8 +107,8 @@ struct machine_pause {
  * @status:	exit status then
  * @resets:	how often the guest was reset
  * @exits:	exits served, by reason
- * @mmio_io:	the way from the emulator to @mmio_bus and the local APIC
- * @mmio:	the emulator
+ * @mmio_io:	the way from the emulator to @mmio_bus and the local APICs
+ * @mmio:	the emulator, for one vCPU at a time
  */
 struct machine {
 	const struct machine_config *config;
@@ -100,9 +122,8 @@ struct machine {
 	unsigned int device_count;
 	struct term term;
 	bool term_open;
-	struct loop_source vcpu;
-	bool vcpu_added;
-	bool held;
+	struct machine_vcpu vcpus[VM_VCPUS_MAX];
+	struct pin_mask affinity;
 	struct machine_clock clock;
 	struct machine_pause pause;
 	struct control *control;
@@ -122,12 +143,16 @@ int machine_open_terminal(struct machine *machine);
 int machine_run(struct machine *machine);
 void machine_destroy(struct machine *machine);
 void machine_stop(struct machine *machine, int status);
-void machine_watch_vcpu(struct machine *machine, bool watch);
+void machine_watch_vcpu(struct machine_vcpu *vcpu, bool watch);
+
+/* Each vCPU of a machine; @v is a struct machine_vcpu pointer. */
+#define machine_for_each_vcpu(machine, v)				\
+	for ((v) = (machine)->vcpus;					\
+	     (v) < (machine)->vcpus + (machine)->vm.vcpu_count; (v)++)
 
 /* vcpu.c */
-void vcpu_init(struct machine *machine);
-void vcpu_serve_exit(struct machine *machine);
-void vcpu_resume(struct machine *machine);
+void vcpu_serve_exit(struct machine_vcpu *vcpu);
+void vcpu_resume(struct machine_vcpu *vcpu);
 const char *vcpu_exit_name(unsigned int reason);
 
 /* machine_pause.c */
@@ -136,7 +161,7 @@ void machine_paused(struct machine *machine);
 void machine_resume(struct machine *machine);
 
 /* registers.c */
-void registers_report(const struct machine *machine);
+void registers_report(const struct machine_vcpu *vcpu);
 
 /* stats.c */
 int stats_init(void);

@@ -12,8 +12,6 @@
 #include "machine_control.h"
 #include "report.h"
 
-#define MODULE_STATS_MAX	128
-
 static json_t *status(void *context)
 {
 	const struct machine *machine = context;
@@ -23,7 +21,7 @@ static json_t *status(void *context)
 			 "name", config->name,
 			 "pid", (int)getpid(),
 			 "state", machine->pause.complete ? "paused" : "running",
-			 "vcpus", 1,
+			 "vcpus", (int)config->cpus,
 			 "memory", (json_int_t)config->memory,
 			 "uptime", (json_int_t)((loop_now() - machine->started) / NSEC_PER_SEC),
 			 "image", control_text(config->files.image_path));
@@ -63,11 +61,11 @@ static json_t *bus_counters(const struct bus *bus)
 
 static json_t *module_counters(const struct machine *machine)
 {
-	struct mvm_stat *stats = calloc(MODULE_STATS_MAX, sizeof(*stats));
+	struct mvm_stat *stats = calloc(VM_STATS_MAX, sizeof(*stats));
 	json_t *object = json_object();
 	u32 count, i;
 
-	count = stats ? vm_get_stats(&machine->vm, stats, MODULE_STATS_MAX) : 0;
+	count = stats ? vm_get_stats(&machine->vm, stats) : 0;
 	for (i = 0; i < count; i++) {
 		stats[i].name[sizeof(stats[i].name) - 1] = '\0';
 		json_object_set_new(object, (const char *)stats[i].name,

@@ -22,10 +22,11 @@ static void report_segment(const char *name, const struct mvm_segment *segment)
 }
 
 /* The bytes at RIP, when the page tables lead to them. */
-static void report_code(const struct machine *machine,
+static void report_code(const struct machine_vcpu *vcpu,
 			const struct mvm_sregs *sregs)
 {
-	const struct mvm_run *run = machine->vm.run;
+	const struct machine *machine = vcpu->machine;
+	const struct mvm_run *run = vcpu->vcpu->run;
 	u64 linear = sregs->cs.base + run->rip;
 	char text[3 * 16 + 1];
 	struct walk walk;
@@ -51,15 +52,16 @@ static void report_code(const struct machine *machine,
 }
 
 /**
- * registers_report() - print the vCPU's registers
- * @machine: its vCPU is stopped
+ * registers_report() - print a vCPU's registers
+ * @vcpu: is stopped
  */
-void registers_report(const struct machine *machine)
+void registers_report(const struct machine_vcpu *vcpu)
 {
-	const struct mvm_run *run = machine->vm.run;
+	const struct mvm_run *run = vcpu->vcpu->run;
 	struct mvm_sregs sregs;
 	unsigned int i;
 
+	report_line("  vCPU %u:", vcpu->id);
 	for (i = 0; i < MVM_NR_GPRS; i += 4)
 		report_line("  %s %016llx %s %016llx %s %016llx %s %016llx",
 			    gpr_names[i], (unsigned long long)run->gpr[i],
@@ -72,7 +74,7 @@ void registers_report(const struct machine *machine)
 	report_line("  RIP %016llx RFLAGS %08llx",
 		    (unsigned long long)run->rip,
 		    (unsigned long long)run->rflags);
-	if (vm_get_sregs(&machine->vm, &sregs))
+	if (vm_get_sregs(vcpu->vcpu, &sregs))
 		return;
 	report_segment("CS ", &sregs.cs);
 	report_segment("SS ", &sregs.ss);
@@ -91,5 +93,5 @@ void registers_report(const struct machine *machine)
 		    (unsigned long long)sregs.cr3,
 		    (unsigned long long)sregs.cr4,
 		    (unsigned long long)sregs.efer);
-	report_code(machine, &sregs);
+	report_code(vcpu, &sregs);
 }

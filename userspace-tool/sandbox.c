@@ -47,7 +47,7 @@ static const int allowed[] = {
 
 static const unsigned long allowed_ioctls[] = {
 	MVM_CREATE_VM, MVM_SET_SLOT, MVM_CREATE_VCPU, MVM_RUN, MVM_KICK,
-	MVM_SIGNAL_MSI, MVM_GET_SREGS, MVM_SET_SREGS, MVM_GET_CPUID, MVM_SET_LINE,
+	MVM_SET_EVENTS, MVM_SIGNAL_MSI, MVM_GET_SREGS, MVM_SET_SREGS, MVM_GET_CPUID, MVM_SET_LINE,
 	MVM_GET_MSRS, MVM_SET_MSRS,
 	MVM_GET_LAPIC, MVM_SET_LAPIC, MVM_LAPIC_ACCESS, MVM_GET_STATS,
 	TCGETS, TCSETS,
@@ -108,6 +108,9 @@ static int add_rules(scmp_filter_ctx filter)
 	/* memory, but none that can be executed */
 	if (!error)
 		error = allow_when(filter, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
+	/* where this thread alone runs: --pin after a reset */
+	if (!error)
+		error = allow_when(filter, SCMP_SYS(sched_setaffinity), 0, ~0ULL, 0);
 	/* signals to this process alone: abort(), SIGSTOP after SIGTSTP */
 	if (!error)
 		error = allow_when(filter, SCMP_SYS(tgkill), 0, ~0ULL, self);

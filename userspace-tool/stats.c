@@ -12,8 +12,6 @@
 #include "machine.h"
 #include "report.h"
 
-#define MODULE_STATS_MAX	128
-
 /* Opened before the sandbox closes; its text is made when it is read. */
 static int smaps_fd = -1;
 
@@ -119,12 +117,12 @@ static void report_bus(const struct bus *bus)
 
 static void report_module(const struct machine *machine)
 {
-	struct mvm_stat *stats = calloc(MODULE_STATS_MAX, sizeof(*stats));
+	struct mvm_stat *stats = calloc(VM_STATS_MAX, sizeof(*stats));
 	u32 count, i;
 
 	if (!stats)
 		return;
-	count = vm_get_stats(&machine->vm, stats, MODULE_STATS_MAX);
+	count = vm_get_stats(&machine->vm, stats);
 	for (i = 0; i < count; i++)
 		report_line("module: %.*s %llu", (int)sizeof(stats[i].name),
 			    (const char *)stats[i].name,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vcpu.c - serves the exits of the vCPU: looks at the run page, does what the
+ * vcpu.c - serves the exits of the vCPUs: looks at the run page, does what the
  * guest asked for, answers, and lets it run on.
  *
- * machine.c calls vcpu_serve_exit() when the vCPU's descriptor is readable.
+ * machine.c calls vcpu_serve_exit() when a vCPU's descriptor is readable.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,23 +23,24 @@
  */
 struct exit_handler {
 	const char *name;
-	void (*serve)(struct machine *machine, struct mvm_run *run);
+	void (*serve)(struct machine_vcpu *vcpu, struct mvm_run *run);
 };
 
 /* End the run because the guest did what cannot be served. */
-static void give_up(struct machine *machine, const char *sentence)
+static void give_up(struct machine_vcpu *vcpu, const char *sentence)
 {
 	report_error("%s", sentence);
-	registers_report(machine);
-	machine_stop(machine, STATUS_RESOURCE);
+	registers_report(vcpu);
+	machine_stop(vcpu->machine, STATUS_RESOURCE);
 }
 
 static u64 mmio_read(void *context, u64 gpa, unsigned int bytes)
 {
-	struct machine *machine = context;
+	struct machine_vcpu *vcpu = context;
+	struct machine *machine = vcpu->machine;
 	u64 value;
 
-	if (lapic_read(&machine->vm, machine->mmio.sregs->apic_base, gpa,
+	if (lapic_read(vcpu->vcpu, machine->mmio.sregs->apic_base, gpa,
 		       bytes, &value))
 		return value;
 	return bus_read(&machine->mmio_bus, gpa, bytes);
@@ -47,39 +48,34 @@ static u64 mmio_read(void *context, u64 gpa, unsigned int bytes)
 
 static void mmio_write(void *context, u64 gpa, unsigned int bytes, u64 value)
 {
-	struct machine *machine = context;
+	struct machine_vcpu *vcpu = context;
+	struct machine *machine = vcpu->machine;
 
-	if (!lapic_write(&machine->vm, machine->mmio.sregs->apic_base, gpa,
+	if (!lapic_write(vcpu->vcpu, machine->mmio.sregs->apic_base, gpa,
 			 bytes, value))
 		bus_write(&machine->mmio_bus, gpa, bytes, value);
 }
 
-/**
- * vcpu_init() - prepare to serve exits
- * @machine: its VM has just been made
- */
-void vcpu_init(struct machine *machine)
+/* Begin to act on behalf of the instruction that caused the exit. */
+static void begin(struct machine_vcpu *vcpu, const struct mvm_run *run)
 {
+	struct machine *machine = vcpu->machine;
+
 	machine->mmio_io = (struct mmio_io) {
 		.read = mmio_read,
 		.write = mmio_write,
-		.context = machine,
+		.context = vcpu,
 	};
-}
-
-/* Begin to act on behalf of the instruction that caused the exit. */
-static void begin(struct machine *machine, const struct mvm_run *run)
-{
 	mmio_init(&machine->mmio, &machine->mem, &machine->mmio_io,
 		  &run->sregs, run->gpr, run->rip, run->rflags,
 		  machine->vm.phys_bits);
 }
 
 /* And hand the outcome back. */
-static void finish(struct machine *machine, struct mvm_run *run,
+static void finish(struct machine_vcpu *vcpu, struct mvm_run *run,
 		   enum mmio_result result)
 {
-	struct mmio *mmio = &machine->mmio;
+	struct mmio *mmio = &vcpu->machine->mmio;
 	char sentence[320];
 
 	memcpy(run->gpr, mmio->gpr, sizeof(run->gpr));
@@ -104,18 +100,19 @@ static void finish(struct machine *machine, struct mvm_run *run,
 		else
 			snprintf(sentence, sizeof(sentence), "the guest %s",
 				 mmio->message);
-		give_up(machine, sentence);
+		give_up(vcpu, sentence);
 		break;
 	}
 }
 
-static void serve_io(struct machine *machine, struct mvm_run *run)
+static void serve_io(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
+	struct machine *machine = vcpu->machine;
 	struct mvm_exit_io *io = &run->io;
 
 	if (io->flags & MVM_IO_STRING) {
-		begin(machine, run);
-		finish(machine, run,
+		begin(vcpu, run);
+		finish(vcpu, run,
 		       io_string(&machine->mmio, &machine->ports, io));
 		return;
 	}
@@ -125,12 +122,13 @@ static void serve_io(struct machine *machine, struct mvm_run *run)
 		bus_write(&machine->ports, io->port, io->bytes, io->data);
 }
 
-static void serve_mmio(struct machine *machine, struct mvm_run *run)
+static void serve_mmio(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
 	const struct mvm_exit_mmio *mmio = &run->mmio;
+	struct machine *machine = vcpu->machine;
 	enum mmio_result result;
 
-	begin(machine, run);
+	begin(vcpu, run);
 	if (mmio->flags & MVM_MMIO_FETCH)
 		result = mmio_unable(&machine->mmio, "executes code where it has no memory");
 	else if (mmio->flags & MVM_MMIO_WALK)
@@ -142,16 +140,17 @@ static void serve_mmio(struct machine *machine, struct mvm_run *run)
 		result = mmio_emulate(&machine->mmio);
 	if (result == MMIO_DONE)
 		run->next_rip = machine->mmio.next_rip;
-	finish(machine, run, result);
+	finish(vcpu, run, result);
 }
 
-static void serve_extint(struct machine *machine, struct mvm_run *run)
+static void serve_extint(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
+	struct machine *machine = vcpu->machine;
 	int error;
 
 	run->extint.vector = pic_acknowledge(machine->env.pic);
 	/* the exit has dropped the line; a further request raises it again */
-	error = vm_set_intr(&machine->vm, pic_output(machine->env.pic));
+	error = vm_set_intr(vcpu->vcpu, pic_output(machine->env.pic));
 	if (error) {
 		report_error("the kernel module refused an interrupt: %s",
 			     strerror(-error));
@@ -159,59 +158,59 @@ static void serve_extint(struct machine *machine, struct mvm_run *run)
 	}
 }
 
-static void serve_intr(struct machine *machine, struct mvm_run *run)
+static void serve_intr(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
-	(void)machine;
+	(void)vcpu;
 	run->immediate_exit = 0;
 }
 
-static void serve_shutdown(struct machine *machine, struct mvm_run *run)
+static void serve_shutdown(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
 	report_error("the guest's CPU shut down (triple fault) at RIP 0x%llx",
 		     (unsigned long long)run->rip);
-	registers_report(machine);
-	machine_stop(machine, STATUS_TRIPLE_FAULT);
+	registers_report(vcpu);
+	machine_stop(vcpu->machine, STATUS_TRIPLE_FAULT);
 }
 
-static void serve_task_switch(struct machine *machine, struct mvm_run *run)
+static void serve_task_switch(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
 	report_error("the guest switched to the hardware task 0x%x, which mini-vm does not do; RIP 0x%llx",
 		     run->task_switch.selector, (unsigned long long)run->rip);
-	registers_report(machine);
-	machine_stop(machine, STATUS_RESOURCE);
+	registers_report(vcpu);
+	machine_stop(vcpu->machine, STATUS_RESOURCE);
 }
 
-static void serve_eoi(struct machine *machine, struct mvm_run *run)
+static void serve_eoi(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
-	ioapic_eoi(machine->env.ioapic, (u8)run->eoi.vector);
+	ioapic_eoi(vcpu->machine->env.ioapic, (u8)run->eoi.vector);
 }
 
-static void serve_memory_fault(struct machine *machine, struct mvm_run *run)
+static void serve_memory_fault(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
 	report_error("the guest's memory at 0x%llx failed: %s",
 		     (unsigned long long)run->memory.gpa,
 		     strerror((int)run->memory.error));
-	registers_report(machine);
-	machine_stop(machine, STATUS_RESOURCE);
+	registers_report(vcpu);
+	machine_stop(vcpu->machine, STATUS_RESOURCE);
 }
 
-static void serve_fail_entry(struct machine *machine, struct mvm_run *run)
+static void serve_fail_entry(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
 	report_error("the CPU refused to enter the guest: VM-instruction error %u, reason 0x%x, qualification 0x%llx",
 		     run->fail.instruction_error, run->hw_reason,
 		     (unsigned long long)run->hw_qualification);
-	registers_report(machine);
-	machine_stop(machine, STATUS_RESOURCE);
+	registers_report(vcpu);
+	machine_stop(vcpu->machine, STATUS_RESOURCE);
 }
 
-static void serve_unhandled(struct machine *machine, struct mvm_run *run)
+static void serve_unhandled(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
 	report_error("the guest did something that mini-vm does not handle: VMX exit reason %u (0x%x), qualification 0x%llx, RIP 0x%llx",
 		     run->hw_reason & 0xffff, run->hw_reason,
 		     (unsigned long long)run->hw_qualification,
 		     (unsigned long long)run->rip);
-	registers_report(machine);
-	machine_stop(machine, STATUS_RESOURCE);
+	registers_report(vcpu);
+	machine_stop(vcpu->machine, STATUS_RESOURCE);
 }
 
 static const struct exit_handler handlers[] = {
@@ -239,40 +238,42 @@ const char *vcpu_exit_name(unsigned int reason)
 }
 
 /**
- * vcpu_resume() - let the vCPU run on after its exit was served
- * @machine: the machine
+ * vcpu_resume() - let a vCPU run on after its exit was served
+ * @vcpu: has stopped
  *
  * While the terminal cannot take more output the vCPU is held instead;
  * machine_run() comes here again.  Likewise in a pause; then machine_resume()
  * does.
  */
-void vcpu_resume(struct machine *machine)
+void vcpu_resume(struct machine_vcpu *vcpu)
 {
+	struct machine *machine = vcpu->machine;
 	int error;
 
-	machine->held = machine->pause.wanted || term_full(&machine->term);
+	vcpu->held = machine->pause.wanted || term_full(&machine->term);
 	/* a vCPU that is held stays readable: do not look at it */
-	machine_watch_vcpu(machine, !machine->held);
+	machine_watch_vcpu(vcpu, !vcpu->held);
 	if (machine->pause.wanted)
 		machine_paused(machine);
-	if (machine->held)
+	if (vcpu->held)
 		return;
-	error = vm_start(&machine->vm);
+	error = vm_start(vcpu->vcpu);
 	if (error) {
 		report_error("the kernel module refused to run the guest on: %s",
 			     strerror(-error));
-		registers_report(machine);
+		registers_report(vcpu);
 		machine_stop(machine, STATUS_RESOURCE);
 	}
 }
 
 /**
  * vcpu_serve_exit() - serve the exit that the run page holds
- * @machine: its vCPU has stopped
+ * @vcpu: has stopped
  */
-void vcpu_serve_exit(struct machine *machine)
+void vcpu_serve_exit(struct machine_vcpu *vcpu)
 {
-	struct mvm_run *run = machine->vm.run;
+	struct machine *machine = vcpu->machine;
+	struct mvm_run *run = vcpu->vcpu->run;
 	unsigned int reason = run->exit_reason;
 
 	if (reason >= ARRAY_SIZE(handlers) || !handlers[reason].serve) {
@@ -283,7 +284,7 @@ void vcpu_serve_exit(struct machine *machine)
 	}
 	if (reason < MACHINE_EXITS)
 		machine->exits[reason]++;
-	handlers[reason].serve(machine, run);
+	handlers[reason].serve(vcpu, run);
 	if (!machine->stopped && !machine->reset_wanted)
-		vcpu_resume(machine);
+		vcpu_resume(vcpu);
 }

@@ -19,6 +19,9 @@
 #define DEFAULT_PHYS_BITS	36
 #define CPUID_PHYS_BITS		0x80000008
 
+/* mvm_events.activity (SDM 3C 25.4.2) */
+#define ACTIVITY_WAIT_SIPI	3
+
 /* IA32_TIME_STAMP_COUNTER (SDM 4, table 2-2) */
 #define MSR_TSC			0x10
 
@@ -66,7 +69,6 @@ int vm_open_device(struct vm *vm)
 {
 	memset(vm, 0, sizeof(*vm));
 	vm->fd = -1;
-	vm->vcpu = -1;
 	vm->info.size = sizeof(vm->info);
 	vm->device = open(MVM_DEVICE_PATH, O_RDWR | O_CLOEXEC);
 	if (vm->device < 0)
@@ -160,7 +162,7 @@ static unsigned int read_phys_bits(const struct vm *vm)
 	unsigned int i;
 
 	memset(entries, 0, sizeof(entries));
-	if (ioctl(vm->vcpu, MVM_GET_CPUID, &table))
+	if (ioctl(vm->vcpus[0].fd, MVM_GET_CPUID, &table))
 		return DEFAULT_PHYS_BITS;
 	for (i = 0; i < table.count && i < MVM_CPUID_MAX; i++) {
 		unsigned int bits = entries[i].eax & 0xff;
@@ -173,7 +175,7 @@ static unsigned int read_phys_bits(const struct vm *vm)
 }
 
 /**
- * vm_create() - make a VM with the given memory and one vCPU
+ * vm_create() - make a VM with the given memory and no vCPU
  * @vm: the device is open
  * @name: name of the VM, checked by the caller
  * @mem: guest memory
@@ -186,8 +188,6 @@ int vm_create(struct vm *vm, const char *name, const struct guest_mem *mem)
 		.size = sizeof(create),
 		.flags = MVM_VM_EXIT_EOI,
 	};
-	struct mvm_create_vcpu vcpu = { .size = sizeof(vcpu) };
-	void *run;
 	int status;
 
 	strncpy((char *)create.name, name, sizeof(create.name) - 1);
@@ -201,45 +201,57 @@ int vm_create(struct vm *vm, const char *name, const struct guest_mem *mem)
 		return failed("make a VM");
 	status = add_slots(vm, mem);
 	if (status != STATUS_OK)
-		goto destroy;
-
-	vm->vcpu = ioctl(vm->fd, MVM_CREATE_VCPU, &vcpu);
-	if (vm->vcpu < 0) {
-		status = failed("make a vCPU");
-		goto destroy;
-	}
-	if (vm->info.run_size < sizeof(struct mvm_run)) {
-		report_error("the kernel module's run page is too small; install module and command from the same release");
-		status = STATUS_MACHINE;
-		goto destroy;
-	}
-	run = mmap(NULL, vm->info.run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		   vm->vcpu, 0);
-	if (run == MAP_FAILED) {
-		status = failed("map the run page");
-		goto destroy;
-	}
-	vm->run = run;
-	vm->phys_bits = read_phys_bits(vm);
-	return STATUS_OK;
-
-destroy:
-	vm_destroy(vm);
+		vm_destroy(vm);
 	return status;
 }
 
 /**
- * vm_destroy() - end the VM; its vCPU stops
+ * vm_add_vcpu() - make the next vCPU
+ * @vm: made by vm_create(), with fewer vCPUs than VM_VCPUS_MAX
+ *
+ * Its thread begins on the CPUs that this thread may use.
+ *
+ * Return: STATUS_OK, or another status after a report; vm_destroy() is due in
+ * either case.
+ */
+int vm_add_vcpu(struct vm *vm)
+{
+	struct mvm_create_vcpu create = {
+		.size = sizeof(create),
+		.id = vm->vcpu_count,
+	};
+	struct vcpu vcpu;
+
+	if (vm->info.run_size < sizeof(struct mvm_run)) {
+		report_error("the kernel module's run page is too small; install module and command from the same release");
+		return STATUS_MACHINE;
+	}
+	vcpu.fd = ioctl(vm->fd, MVM_CREATE_VCPU, &create);
+	if (vcpu.fd < 0)
+		return failed("make a vCPU");
+	vcpu.run = mmap(NULL, vm->info.run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			vcpu.fd, 0);
+	if (vcpu.run == MAP_FAILED) {
+		close(vcpu.fd);
+		return failed("map the run page");
+	}
+	vm->vcpus[vm->vcpu_count++] = vcpu;
+	vm->phys_bits = read_phys_bits(vm);
+	return STATUS_OK;
+}
+
+/**
+ * vm_destroy() - end the VM; its vCPUs stop
  * @vm: made by vm_create(), or without a VM
  */
 void vm_destroy(struct vm *vm)
 {
-	if (vm->run)
-		munmap(vm->run, vm->info.run_size);
-	vm->run = NULL;
-	if (vm->vcpu >= 0)
-		close(vm->vcpu);
-	vm->vcpu = -1;
+	while (vm->vcpu_count) {
+		struct vcpu *vcpu = &vm->vcpus[--vm->vcpu_count];
+
+		munmap(vcpu->run, vm->info.run_size);
+		close(vcpu->fd);
+	}
 	if (vm->fd >= 0)
 		close(vm->fd);
 	vm->fd = -1;
@@ -247,35 +259,35 @@ void vm_destroy(struct vm *vm)
 
 /**
  * vm_get_sregs() - read the system registers
- * @vm: the vCPU is stopped
+ * @vcpu: is stopped
  * @sregs: out
  *
  * Return: 0 or -errno.
  */
-int vm_get_sregs(const struct vm *vm, struct mvm_sregs *sregs)
+int vm_get_sregs(const struct vcpu *vcpu, struct mvm_sregs *sregs)
 {
 	memset(sregs, 0, sizeof(*sregs));
 	sregs->size = sizeof(*sregs);
-	return ioctl(vm->vcpu, MVM_GET_SREGS, sregs) ? -errno : 0;
+	return ioctl(vcpu->fd, MVM_GET_SREGS, sregs) ? -errno : 0;
 }
 
 /**
  * vm_set_sregs() - write the system registers
- * @vm: the vCPU is stopped
+ * @vcpu: is stopped
  * @sregs: new values
  *
  * Return: 0 or -errno.
  */
-int vm_set_sregs(const struct vm *vm, struct mvm_sregs *sregs)
+int vm_set_sregs(const struct vcpu *vcpu, struct mvm_sregs *sregs)
 {
 	sregs->size = sizeof(*sregs);
 	sregs->flags = 0;
-	return ioctl(vm->vcpu, MVM_SET_SREGS, sregs) ? -errno : 0;
+	return ioctl(vcpu->fd, MVM_SET_SREGS, sregs) ? -errno : 0;
 }
 
 /**
  * vm_set_virtual_wire() - wire the PIC to the CPU as a PC's firmware does
- * @vm: the vCPU has not run yet
+ * @vcpu: the first one, which has not run yet
  *
  * After power-up the local APIC passes nothing on.  Firmware enables it with
  * LINT0 as the PIC's input and LINT1 as NMI: "virtual wire mode" (Intel
@@ -283,49 +295,65 @@ int vm_set_sregs(const struct vm *vm, struct mvm_sregs *sregs)
  *
  * Return: 0 or -errno.
  */
-int vm_set_virtual_wire(const struct vm *vm)
+int vm_set_virtual_wire(const struct vcpu *vcpu)
 {
 	struct mvm_lapic lapic = { .size = sizeof(lapic) };
 
-	if (ioctl(vm->vcpu, MVM_GET_LAPIC, &lapic))
+	if (ioctl(vcpu->fd, MVM_GET_LAPIC, &lapic))
 		return -errno;
 	lapic.regs[LAPIC_SVR >> 4] = LAPIC_ENABLED | SPURIOUS_VECTOR;
 	lapic.regs[LAPIC_LVT_LINT0 >> 4] = LVT_EXTINT;
 	lapic.regs[LAPIC_LVT_LINT1 >> 4] = LVT_NMI;
-	return ioctl(vm->vcpu, MVM_SET_LAPIC, &lapic) ? -errno : 0;
+	return ioctl(vcpu->fd, MVM_SET_LAPIC, &lapic) ? -errno : 0;
+}
+
+/**
+ * vm_wait_for_sipi() - let the vCPU wait until the guest starts it
+ * @vcpu: not the first one; it has not run yet
+ *
+ * Return: 0 or -errno.
+ */
+int vm_wait_for_sipi(const struct vcpu *vcpu)
+{
+	struct mvm_events events = {
+		.size = sizeof(events),
+		.activity = ACTIVITY_WAIT_SIPI,
+	};
+
+	return ioctl(vcpu->fd, MVM_SET_EVENTS, &events) ? -errno : 0;
 }
 
 /**
  * vm_start() - let the vCPU run until its next exit
- * @vm: the vCPU is stopped; the run page holds the answer to the last exit
+ * @vcpu: is stopped; the run page holds the answer to the last exit
  *
  * Return: 0 or -errno.
  */
-int vm_start(const struct vm *vm)
+int vm_start(const struct vcpu *vcpu)
 {
 	struct mvm_run_request request = {
 		.size = sizeof(request),
 		.flags = MVM_RUN_ASYNC,
 	};
 
-	return ioctl(vm->vcpu, MVM_RUN, &request) ? -errno : 0;
+	return ioctl(vcpu->fd, MVM_RUN, &request) ? -errno : 0;
 }
 
 /**
  * vm_run() - let the vCPU run, and wait for its next exit
- * @vm: the vCPU is stopped; the run page holds the answer to the last exit
+ * @vcpu: is stopped; the run page holds the answer to the last exit
  * @lend: in this thread, not in the vCPU's
  *
  * Return: 0 or -errno; a signal does not end the wait.
  */
-int vm_run(const struct vm *vm, bool lend)
+int vm_run(const struct vcpu *vcpu, bool lend)
 {
 	struct mvm_run_request request = {
 		.size = sizeof(request),
 		.flags = lend ? MVM_RUN_LEND : 0,
 	};
 
-	while (ioctl(vm->vcpu, MVM_RUN, &request))
+	while (ioctl(vcpu->fd, MVM_RUN, &request))
 		if (errno != EINTR)
 			return -errno;
 	return 0;
@@ -333,19 +361,19 @@ int vm_run(const struct vm *vm, bool lend)
 
 /**
  * vm_kick() - make the vCPU look at mvm_run.immediate_exit
- * @vm: the vCPU may run
+ * @vcpu: may run
  *
  * Return: 0 or -errno.
  */
-int vm_kick(const struct vm *vm)
+int vm_kick(const struct vcpu *vcpu)
 {
 	struct mvm_kick kick = { .size = sizeof(kick) };
 
-	return ioctl(vm->vcpu, MVM_KICK, &kick) ? -errno : 0;
+	return ioctl(vcpu->fd, MVM_KICK, &kick) ? -errno : 0;
 }
 
 /* One MSR, by MVM_GET_MSRS or MVM_SET_MSRS. */
-static int access_msr(const struct vm *vm, unsigned long command, struct mvm_msr_entry *entry)
+static int access_msr(const struct vcpu *vcpu, unsigned long command, struct mvm_msr_entry *entry)
 {
 	struct mvm_msrs msrs = {
 		.size = sizeof(msrs),
@@ -353,20 +381,20 @@ static int access_msr(const struct vm *vm, unsigned long command, struct mvm_msr
 		.entries = (u64)(uintptr_t)entry,
 	};
 
-	return ioctl(vm->vcpu, command, &msrs) ? -errno : 0;
+	return ioctl(vcpu->fd, command, &msrs) ? -errno : 0;
 }
 
 /**
  * vm_get_tsc() - read the guest's time-stamp counter
- * @vm: the vCPU is stopped
+ * @vcpu: is stopped
  * @tsc: out
  *
  * Return: 0 or -errno.
  */
-int vm_get_tsc(const struct vm *vm, u64 *tsc)
+int vm_get_tsc(const struct vcpu *vcpu, u64 *tsc)
 {
 	struct mvm_msr_entry entry = { .index = MSR_TSC };
-	int error = access_msr(vm, MVM_GET_MSRS, &entry);
+	int error = access_msr(vcpu, MVM_GET_MSRS, &entry);
 
 	*tsc = entry.data;
 	return error;
@@ -374,52 +402,52 @@ int vm_get_tsc(const struct vm *vm, u64 *tsc)
 
 /**
  * vm_set_tsc() - set the guest's time-stamp counter
- * @vm: the vCPU is stopped
+ * @vcpu: is stopped
  * @tsc: from where it counts on
  *
  * Return: 0 or -errno.
  */
-int vm_set_tsc(const struct vm *vm, u64 tsc)
+int vm_set_tsc(const struct vcpu *vcpu, u64 tsc)
 {
 	struct mvm_msr_entry entry = { .index = MSR_TSC, .data = tsc };
 
-	return access_msr(vm, MVM_SET_MSRS, &entry);
+	return access_msr(vcpu, MVM_SET_MSRS, &entry);
 }
 
 /**
  * vm_get_lapic() - read the local APIC
- * @vm: the vCPU is stopped
+ * @vcpu: is stopped
  * @lapic: out
  *
  * Return: 0 or -errno.
  */
-int vm_get_lapic(const struct vm *vm, struct mvm_lapic *lapic)
+int vm_get_lapic(const struct vcpu *vcpu, struct mvm_lapic *lapic)
 {
 	memset(lapic, 0, sizeof(*lapic));
 	lapic->size = sizeof(*lapic);
-	return ioctl(vm->vcpu, MVM_GET_LAPIC, lapic) ? -errno : 0;
+	return ioctl(vcpu->fd, MVM_GET_LAPIC, lapic) ? -errno : 0;
 }
 
 /**
  * vm_set_lapic() - write the local APIC
- * @vm: the vCPU is stopped
+ * @vcpu: is stopped
  * @lapic: from vm_get_lapic()
  *
  * Return: 0 or -errno.
  */
-int vm_set_lapic(const struct vm *vm, struct mvm_lapic *lapic)
+int vm_set_lapic(const struct vcpu *vcpu, struct mvm_lapic *lapic)
 {
-	return ioctl(vm->vcpu, MVM_SET_LAPIC, lapic) ? -errno : 0;
+	return ioctl(vcpu->fd, MVM_SET_LAPIC, lapic) ? -errno : 0;
 }
 
 /**
  * vm_set_intr() - drive the vCPU's INTR pin
- * @vm: the vCPU may run
+ * @vcpu: may run
  * @level: level of the pin
  *
  * Return: 0 or -errno.
  */
-int vm_set_intr(const struct vm *vm, bool level)
+int vm_set_intr(const struct vcpu *vcpu, bool level)
 {
 	struct mvm_line line = {
 		.size = sizeof(line),
@@ -427,12 +455,12 @@ int vm_set_intr(const struct vm *vm, bool level)
 		.level = level,
 	};
 
-	return ioctl(vm->vcpu, MVM_SET_LINE, &line) ? -errno : 0;
+	return ioctl(vcpu->fd, MVM_SET_LINE, &line) ? -errno : 0;
 }
 
 /**
  * vm_signal_msi() - send an interrupt message to the local APICs
- * @vm: the vCPU may run
+ * @vm: its vCPUs may run
  * @address: message address
  * @data: message data
  *
@@ -451,20 +479,20 @@ int vm_signal_msi(const struct vm *vm, u64 address, u32 data)
 
 /**
  * vm_lapic_read() - read a register of the local APIC
- * @vm: the vCPU is stopped
+ * @vcpu: is stopped
  * @offset: from the APIC's base, a multiple of 16
  * @value: out
  *
  * Return: 0 or -errno.
  */
-int vm_lapic_read(const struct vm *vm, u32 offset, u32 *value)
+int vm_lapic_read(const struct vcpu *vcpu, u32 offset, u32 *value)
 {
 	struct mvm_lapic_access access = {
 		.size = sizeof(access),
 		.offset = offset,
 	};
 
-	if (ioctl(vm->vcpu, MVM_LAPIC_ACCESS, &access))
+	if (ioctl(vcpu->fd, MVM_LAPIC_ACCESS, &access))
 		return -errno;
 	*value = access.value;
 	return 0;
@@ -472,13 +500,13 @@ int vm_lapic_read(const struct vm *vm, u32 offset, u32 *value)
 
 /**
  * vm_lapic_write() - write a register of the local APIC
- * @vm: the vCPU is stopped
+ * @vcpu: is stopped
  * @offset: from the APIC's base, a multiple of 16
  * @value: what to write
  *
  * Return: 0 or -errno.
  */
-int vm_lapic_write(const struct vm *vm, u32 offset, u32 value)
+int vm_lapic_write(const struct vcpu *vcpu, u32 offset, u32 value)
 {
 	struct mvm_lapic_access access = {
 		.size = sizeof(access),
@@ -487,26 +515,35 @@ int vm_lapic_write(const struct vm *vm, u32 offset, u32 value)
 		.value = value,
 	};
 
-	return ioctl(vm->vcpu, MVM_LAPIC_ACCESS, &access) ? -errno : 0;
+	return ioctl(vcpu->fd, MVM_LAPIC_ACCESS, &access) ? -errno : 0;
 }
 
 /**
  * vm_get_stats() - read the module's counters
- * @vm: the vCPU may run
- * @stats: out
- * @room: entries that fit
+ * @vm: its vCPUs may run
+ * @stats: out: sums over the vCPUs
  *
  * Return: entries filled in; 0 when the module refuses.
  */
-u32 vm_get_stats(const struct vm *vm, struct mvm_stat *stats, u32 room)
+u32 vm_get_stats(const struct vm *vm, struct mvm_stat stats[VM_STATS_MAX])
 {
-	struct mvm_stats request = {
-		.size = sizeof(request),
-		.count = room,
-		.entries = (u64)(uintptr_t)stats,
-	};
+	struct mvm_stat more[VM_STATS_MAX];
+	unsigned int i;
+	u32 count = 0, n;
 
-	if (ioctl(vm->vcpu, MVM_GET_STATS, &request))
-		return 0;
-	return request.count < room ? request.count : room;
+	for (i = 0; i < vm->vcpu_count; i++) {
+		struct mvm_stats request = {
+			.size = sizeof(request),
+			.count = VM_STATS_MAX,
+			.entries = (u64)(uintptr_t)(i ? more : stats),
+		};
+
+		if (ioctl(vm->vcpus[i].fd, MVM_GET_STATS, &request))
+			return 0;
+		count = request.count < VM_STATS_MAX ? request.count : VM_STATS_MAX;
+		/* the counters of all vCPUs are the same ones */
+		for (n = 0; i && n < count; n++)
+			stats[n].value += more[n].value;
+	}
+	return count;
 }

@@ -8,6 +8,17 @@ DefinitionBlock ("", "DSDT", 2, "MINIVM", "MINI-VM ", 1)
     // Soft off: SLP_TYP 0 (devices/acpi_pm.h). No other sleeping state.
     Name (\_S5, Package () { 0, 0, 0, 0 })
 
+    // How many processors there are: acpi/tables.c writes it here.
+    Name (NCPU, 8)
+    Method (HERE, 1, NotSerialized)
+    {
+        If (Arg0 < NCPU)
+        {
+            Return (0x0F)
+        }
+        Return (0)
+    }
+
     // 0: the PIC, 1: the I/O APIC. Interrupts do not depend on it.
     Name (PICM, 0)
     Method (\_PIC, 1, NotSerialized)
@@ -17,11 +28,54 @@ DefinitionBlock ("", "DSDT", 2, "MINIVM", "MINI-VM ", 1)
 
     Scope (\_SB)
     {
-        // _UID as in the MADT
+        // _UID as in the MADT; only the first NCPU of them are there
         Device (CPU0)
         {
             Name (_HID, "ACPI0007")
             Name (_UID, 0)
+            Method (_STA, 0, NotSerialized) { Return (HERE (0)) }
+        }
+        Device (CPU1)
+        {
+            Name (_HID, "ACPI0007")
+            Name (_UID, 1)
+            Method (_STA, 0, NotSerialized) { Return (HERE (1)) }
+        }
+        Device (CPU2)
+        {
+            Name (_HID, "ACPI0007")
+            Name (_UID, 2)
+            Method (_STA, 0, NotSerialized) { Return (HERE (2)) }
+        }
+        Device (CPU3)
+        {
+            Name (_HID, "ACPI0007")
+            Name (_UID, 3)
+            Method (_STA, 0, NotSerialized) { Return (HERE (3)) }
+        }
+        Device (CPU4)
+        {
+            Name (_HID, "ACPI0007")
+            Name (_UID, 4)
+            Method (_STA, 0, NotSerialized) { Return (HERE (4)) }
+        }
+        Device (CPU5)
+        {
+            Name (_HID, "ACPI0007")
+            Name (_UID, 5)
+            Method (_STA, 0, NotSerialized) { Return (HERE (5)) }
+        }
+        Device (CPU6)
+        {
+            Name (_HID, "ACPI0007")
+            Name (_UID, 6)
+            Method (_STA, 0, NotSerialized) { Return (HERE (6)) }
+        }
+        Device (CPU7)
+        {
+            Name (_HID, "ACPI0007")
+            Name (_UID, 7)
+            Method (_STA, 0, NotSerialized) { Return (HERE (7)) }
         }
 
         Device (PIC)

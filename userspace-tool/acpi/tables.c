@@ -204,15 +204,16 @@ struct PACKED madt_lapic_nmi {
 	u8 lint;
 };
 
+/* The local APICs come last: as many as there are processors. */
 struct PACKED acpi_madt {
 	struct acpi_header header;
 	u32 lapic_address;
 	u32 flags;
-	struct madt_lapic lapic;
 	struct madt_ioapic ioapic;
 	struct madt_override timer;
 	struct madt_override sci;
 	struct madt_lapic_nmi nmi;
+	struct madt_lapic lapic[VM_VCPUS_MAX];
 };
 
 enum { MADT_LAPIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_LAPIC_NMI = 4 };
@@ -300,19 +301,13 @@ static struct acpi_fadt fadt(u32 dsdt)
 	return fadt;
 }
 
-static struct acpi_madt madt(void)
+static struct acpi_madt madt(unsigned int cpus)
 {
+	u32 bytes = (u32)(offsetof(struct acpi_madt, lapic) + cpus * sizeof(struct madt_lapic));
 	struct acpi_madt madt = {
-		.header = header("APIC", sizeof(madt), 5),
+		.header = header("APIC", bytes, 5),
 		.lapic_address = LAPIC_GPA,
 		.flags = MADT_PC_PICS,
-		.lapic = {
-			.type = MADT_LAPIC,
-			.length = sizeof(madt.lapic),
-			.uid = 0,
-			.apic_id = 0,
-			.flags = MADT_ENABLED,
-		},
 		.ioapic = {
 			.type = MADT_IOAPIC,
 			.length = sizeof(madt.ioapic),
@@ -341,9 +336,35 @@ static struct acpi_madt madt(void)
 			.lint = 1,
 		},
 	};
+	u8 id;
 
-	madt.header.checksum = checksum(&madt, sizeof(madt));
+	for (id = 0; id < cpus; id++)
+		madt.lapic[id] = (struct madt_lapic) {
+			.type = MADT_LAPIC,
+			.length = sizeof(madt.lapic[id]),
+			.uid = id,
+			.apic_id = id,
+			.flags = MADT_ENABLED,
+		};
+	madt.header.checksum = checksum(&madt, bytes);
 	return madt;
+}
+
+/*
+ * The DSDT, of which Name (NCPU, 8) becomes the number of processors (ACPI 6.5,
+ * 20.2.5.1: NameOp, the name, BytePrefix, the byte).
+ */
+static void dsdt(u8 *table, unsigned int cpus)
+{
+	static const u8 name[] = { 0x08, 'N', 'C', 'P', 'U', 0x0a, VM_VCPUS_MAX };
+	struct acpi_header *header = (struct acpi_header *)table;
+	u8 *at;
+
+	memcpy(table, dsdt_aml_code, sizeof(dsdt_aml_code));
+	at = memmem(table, sizeof(dsdt_aml_code), name, sizeof(name));
+	at[sizeof(name) - 1] = (u8)cpus;
+	header->checksum = 0;
+	header->checksum = checksum(table, sizeof(dsdt_aml_code));
 }
 
 /* Where tables go, one behind the other. */
@@ -405,10 +426,11 @@ static void install_root(struct room *room, void *rsdp_at, u32 fadt, u32 madt)
 /**
  * acpi_tables_install() - write the tables into the guest's memory
  * @mem: new or cleared memory; no vCPU runs
+ * @cpus: how many the guest has, 1 to VM_VCPUS_MAX
  *
  * Return: false when they do not fit, which no guest memory makes them.
  */
-bool acpi_tables_install(const struct guest_mem *mem)
+bool acpi_tables_install(const struct guest_mem *mem, unsigned int cpus)
 {
 	struct room room = {
 		.at = guest_mem_at(mem, ACPI_TABLES_GPA, ACPI_TABLES_BYTES),
@@ -421,7 +443,8 @@ bool acpi_tables_install(const struct guest_mem *mem)
 		.length = sizeof(facs),
 		.version = 2,
 	};
-	struct acpi_madt apics = madt();
+	struct acpi_madt apics = madt(cpus);
+	u8 board[sizeof(dsdt_aml_code)];
 	struct acpi_fadt fixed;
 
 	if (!room.at || !root ||
@@ -429,8 +452,9 @@ bool acpi_tables_install(const struct guest_mem *mem)
 	    sizeof(struct acpi_rsdt) + sizeof(struct acpi_xsdt) + 5 * TABLE_ALIGN > room.left ||
 	    !guest_mem_write(mem, ACPI_FACS_GPA, &facs, sizeof(facs)))
 		return false;
-	fixed = fadt(put(&room, dsdt_aml_code, sizeof(dsdt_aml_code)));
+	dsdt(board, cpus);
+	fixed = fadt(put(&room, board, sizeof(board)));
 	install_root(&room, root, put(&room, &fixed, sizeof(fixed)),
-		     put(&room, &apics, sizeof(apics)));
+		     put(&room, &apics, apics.header.length));
 	return true;
 }

@@ -6,6 +6,7 @@
 #define MINI_VM_ACPI_TABLES_H
 
 #include "../guest_mem.h"
+#include "../vm.h"
 
 /* In the ROM sockets; guests search 0xe0000 to 0xfffff for the RSDP. */
 #define ACPI_TABLES_GPA		0xe0000ULL
@@ -17,6 +18,6 @@
  */
 #define ACPI_FACS_GPA		0x9ff00ULL
 
-bool acpi_tables_install(const struct guest_mem *mem);
+bool acpi_tables_install(const struct guest_mem *mem, unsigned int cpus);
 
 #endif /* MINI_VM_ACPI_TABLES_H */

@@ -41,9 +41,9 @@ static void mmio_write(void *context, u64 gpa, unsigned int bytes, u64 value)
 
 static int set_registers(struct state *state, const struct bench_vm *vm)
 {
-	struct mvm_run *run = state->vm.run;
+	struct mvm_run *run = state->vm.vcpus[0].run;
 	struct mvm_sregs sregs = vm->sregs;
-	int error = vm_set_sregs(&state->vm, &sregs);
+	int error = vm_set_sregs(&state->vm.vcpus[0], &sregs);
 
 	if (error) {
 		report_error("the kernel module refused the benchmark guest's registers: %s",
@@ -83,6 +83,8 @@ static int create(struct bench_vm *vm)
 	if (status == STATUS_OK)
 		status = vm_create(&state->vm, "bench", &vm->mem);
 	if (status == STATUS_OK)
+		status = vm_add_vcpu(&state->vm);
+	if (status == STATUS_OK)
 		status = set_registers(state, vm);
 	vm->apic_timer_khz = state->vm.info.apic_timer_khz;
 	if (status != STATUS_OK)
@@ -115,11 +117,11 @@ static int unexpected(const struct mvm_run *run)
 static int run_guest(struct bench_vm *vm)
 {
 	struct state *state = vm->state;
-	struct mvm_run *run = state->vm.run;
+	struct mvm_run *run = state->vm.vcpus[0].run;
 	int error;
 
 	for (;;) {
-		error = vm_run(&state->vm, vm->lend);
+		error = vm_run(&state->vm.vcpus[0], vm->lend);
 		if (error) {
 			report_error("the kernel module refused to run the benchmark's guest: %s",
 				     strerror(-error));
@@ -169,9 +171,9 @@ u64 bench_halt_poll_ns(void)
 bool bench_mini_vm_borrows(const struct bench_vm *vm)
 {
 	const struct state *state = vm->state;
-	struct mvm_stat stats[64];
+	struct mvm_stat stats[VM_STATS_MAX];
 	u64 windows = 0, borrowed = 0;
-	u32 count = vm_get_stats(&state->vm, stats, ARRAY_SIZE(stats)), i;
+	u32 count = vm_get_stats(&state->vm, stats), i;
 
 	for (i = 0; i < count; i++) {
 		if (!strcmp((const char *)stats[i].name, "windows"))

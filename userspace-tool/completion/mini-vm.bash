@@ -59,7 +59,7 @@ _mini_vm() {
 			return
 		fi
 		;;
-	-a | --append | -m | --memory | -n | --name | --timeout | --tries) return ;;
+	-a | --append | -c | --cpus | -m | --memory | -n | --name | --pin | --timeout | --tries) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_mini_vm_options "$program" "$command")" -- "$word")

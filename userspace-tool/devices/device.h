@@ -31,6 +31,7 @@ enum device_request {
  * @ram_low:		bytes of RAM below 4 GiB, counted from GPA 0
  * @ram_high:		bytes of RAM from 4 GiB up
  * @mem:		guest memory, for DMA
+ * @cpus:		how many the guest has
  * @fw_cfg:		files for fw_cfg; NULL: none
  * @debugcon_fd:	where the debug console writes to
  * @pic:		set by the PIC when it is created
@@ -61,6 +62,7 @@ struct device_env {
 	u64 ram_low;
 	u64 ram_high;
 	const struct guest_mem *mem;
+	unsigned int cpus;
 	const struct fw_cfg_items *fw_cfg;
 	int debugcon_fd;
 	struct pic *pic;

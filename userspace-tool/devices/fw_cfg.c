@@ -43,7 +43,6 @@
 #define DMA_SELECT	BIT(3)
 #define DMA_WRITE	BIT(4)
 
-#define CPUS		1
 #define FILES_MAX	(FW_CFG_ITEMS_MAX + 8)
 #define NUMBERED	9
 #define E820_MAX	8
@@ -249,9 +248,9 @@ static void set_numbers(struct fw_cfg *cfg)
 	set_number(cfg, &used, KEY_UUID, 0, 16);
 	set_number(cfg, &used, KEY_RAM_SIZE, cfg->env->ram_low + cfg->env->ram_high, 8);
 	set_number(cfg, &used, KEY_NOGRAPHIC, 1, 2);
-	set_number(cfg, &used, KEY_NB_CPUS, CPUS, 2);
+	set_number(cfg, &used, KEY_NB_CPUS, cfg->env->cpus, 2);
 	set_number(cfg, &used, KEY_BOOT_MENU, 0, 2);
-	set_number(cfg, &used, KEY_MAX_CPUS, CPUS, 2);
+	set_number(cfg, &used, KEY_MAX_CPUS, cfg->env->cpus, 2);
 	/* IRQ 0 is on pin 2 of the I/O APIC */
 	set_number(cfg, &used, KEY_IRQ0_OVERRIDE, 1, 4);
 }

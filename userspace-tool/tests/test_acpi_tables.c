@@ -11,6 +11,8 @@
 #include "tap.h"
 
 static struct guest_mem mem;
+/* how many the guest has */
+static const unsigned int cpus = 3;
 static const char *folder;
 
 static u8 sum(const u8 *at, u32 bytes)
@@ -99,7 +101,7 @@ static void test_fadt(const u8 *fadt)
 
 static void test_madt(const u8 *madt)
 {
-	u32 length = (u32)number(madt + 4, 4), at, seen = 0;
+	u32 length = (u32)number(madt + 4, 4), at, seen = 0, apics = 0;
 
 	is(number(madt + 36, 4), 0xfee00000, "MADT: the local APIC's address");
 	for (at = 44; at + 2 <= length && madt[at + 1]; at += madt[at + 1]) {
@@ -108,7 +110,9 @@ static void test_madt(const u8 *madt)
 		seen |= 1U << entry[0];
 		switch (entry[0]) {
 		case 0:
-			is(number(entry + 2, 6), 0x000000010000, "processor 0, APIC 0, enabled");
+			is(number(entry + 2, 6), 0x000000010000 | apics | apics << 8,
+			   "processor %u, APIC %u, enabled", apics, apics);
+			apics++;
 			break;
 		case 1:
 			is(entry[2], IOAPIC_ID, "the I/O APIC's id");
@@ -128,12 +132,21 @@ static void test_madt(const u8 *madt)
 	}
 	is(at, length, "its entries fill it");
 	is(seen, 0x17, "and all kinds are there");
+	is(apics, cpus, "and a local APIC for each CPU");
+}
+
+/* Name (NCPU, n): 0x08, the name, 0x0a, n */
+static void test_dsdt(const u8 *dsdt)
+{
+	const u8 *at = memmem(dsdt, number(dsdt + 4, 4), "\x08NCPU\x0a", 6);
+
+	ok(at && at[6] == cpus, "the DSDT says how many CPUs there are");
 }
 
 static void test_tables(void)
 {
 	u64 gpa = scan();
-	const u8 *rsdp, *rsdt, *xsdt, *fadt, *madt, *facs;
+	const u8 *rsdp, *rsdt, *xsdt, *fadt, *madt, *dsdt, *facs;
 
 	if (!ok(gpa, "scanning finds the RSDP"))
 		return;
@@ -153,7 +166,9 @@ static void test_tables(void)
 		return;
 	test_fadt(fadt);
 	test_madt(madt);
-	table(number(fadt + 40, 4), "DSDT", true);
+	dsdt = table(number(fadt + 40, 4), "DSDT", true);
+	if (dsdt)
+		test_dsdt(dsdt);
 	facs = table(number(fadt + 36, 4), "FACS", false);
 	is(number(fadt + 36, 4) & 63, 0, "FACS: on a boundary of 64 bytes");
 	ok(facs && guest_mem_at_writable(&mem, number(fadt + 36, 4), 64), "where it can be written");
@@ -165,11 +180,11 @@ int main(int argc, char **argv)
 	folder = argc > 1 ? argv[1] : NULL;
 	if (guest_mem_create(&mem, GUEST_MEM_MIN))
 		return 1;
-	ok(acpi_tables_install(&mem), "the tables fit");
+	ok(acpi_tables_install(&mem, cpus), "the tables fit");
 	test_tables();
 	is(guest_mem_clear(&mem), 0, "a reset clears the memory");
 	is(scan(), 0, "and the tables with it");
-	ok(acpi_tables_install(&mem) && scan(), "and they come back");
+	ok(acpi_tables_install(&mem, 1) && scan(), "and they come back");
 	guest_mem_destroy(&mem);
 	return tap_done();
 }

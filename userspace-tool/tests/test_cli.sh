@@ -54,6 +54,14 @@ expect 2 'is too much' "too much memory" run --memory 2000G image
 expect 2 'is too much' "a size that overflows" run --memory 99999999999999999999 image
 expect 2 'is too much' "a size of 2^64 + 256" run --memory 18446744073709551872 image
 expect 2 'is too much' "a size of 2^44 + 1 MiB" run --memory 17592186044417 image
+expect 2 "'two' is not a number" "a number of CPUs that is none" run --cpus two image
+expect 2 "'-1' is not a number" "a negative one" run --cpus -1 image
+expect 2 'needs 1 CPU at least' "a guest without a CPU" run --cpus 0 image
+expect 2 'may have 8 CPUs at most' "too many CPUs" run --cpus 9 image
+expect 2 'may have 8 CPUs at most' "2^32 + 1 CPUs" run --cpus 4294967297 image
+expect 2 'may have 8 CPUs at most' "more than any number" run --cpus 99999999999999999999 image
+expect 2 'write CPU numbers as in' "a list of CPUs that is none" run --pin all image
+expect 2 'the higher one last' "a range that goes down" run --pin 3-1 image
 expect 2 'is too little' "too little memory" run --memory 1M image
 expect 2 'cannot be a name' "a name with a slash" run --name a/b image
 expect 2 'cannot be a name' "an empty name" run --name '' image

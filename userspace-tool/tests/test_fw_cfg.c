@@ -22,6 +22,7 @@ static void start(void)
 	fake.env.mem = &mem;
 	fake.env.fw_cfg = &items;
 	fake.env.ram_high = 2 * GIB;
+	fake.env.cpus = 5;
 	is(fake_create(&fw_cfg_device), 0, "the device is made");
 }
 
@@ -80,11 +81,11 @@ static void test_numbers(void)
 	is(number(0x00, 4), 0x554d4551, "the signature is QEMU");
 	is(number(0x01, 4), 3, "the id: bytes and DMA");
 	is(number(0x03, 8), 256 * MIB + 2 * GIB, "RAM size is all of it");
-	is(number(0x05, 2), 1, "one CPU");
-	is(number(0x0f, 2), 1, "at most");
+	is(number(0x05, 2), 5, "the number of CPUs");
+	is(number(0x0f, 2), 5, "is the most there can be");
 	is(number(0x8002, 4), 1, "IRQ 0 is overridden");
 	is(number(0x01, 8), 3, "behind an item's end there are zeros");
-	is(number(0x4005, 2), 1, "the write flag selects no other item");
+	is(number(0x4005, 2), 5, "the write flag selects no other item");
 	is(number(0x7777, 4), 0, "an item that is not there is zeros");
 	is(number(0xffff, 4), 0, "also the last key");
 	select_key(0);

@@ -26,9 +26,9 @@ static char heard[CONTROL_ANSWER_MAX + 1];
 static void start(const char *image)
 {
 	memset(&machine, 0, sizeof(machine));
-	config = (struct machine_config) { .memory = 3 * GIB, .files.image_path = image };
+	config = (struct machine_config) { 
+		.cpus = 4, .memory = 3 * GIB, .files.image_path = image };
 	machine.config = &config;
-	machine.vm.vcpu = -1;
 	machine.started = loop_now() - 5 * NSEC_PER_SEC;
 	if (loop_init(&machine.loop) || control_open(&control, "test", true))
 		exit(1);
@@ -88,7 +88,7 @@ static void states(void)
 {
 	start("/boot/vm\xff\n\"linuz");
 	ok(ask(REQUEST("\"status\""), "\"result\":{\"name\":\"test\",\"pid\":"), "the status has the name");
-	ok(strstr(heard, ",\"state\":\"running\",\"vcpus\":1,\"memory\":3221225472,\"uptime\":5,"),
+	ok(strstr(heard, ",\"state\":\"running\",\"vcpus\":4,\"memory\":3221225472,\"uptime\":5,"),
 	   "and state, vCPUs, memory, uptime");
 	ok(strstr(heard, "\"image\":\"/boot/vm?\\n\\\"linuz\""), "and the image, made UTF-8");
 	machine.pause.complete = true;

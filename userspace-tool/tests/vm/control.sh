@@ -128,6 +128,25 @@ result $? "and goes on ($(size) bytes)"
 mini-vm stop five >"$folder/stop"
 ended 12 "and ends"
 
+start pair --cpus 2 --type flat "$GUESTS/smp.bin"
+[ "$(mini-vm ps | awk '$1 == "pair" { print $4 }')" = 2 ]
+result $? "ps shows two vCPUs"
+sleep 1
+mini-vm pause pair && [ "$(state pair)" = paused ]
+result $? "a guest with two vCPUs pauses"
+before=$(size)
+sleep 4
+[ "$(size)" -eq "$before" ]
+result $? "and stands still ($before bytes)"
+mini-vm resume pair
+sleep 2
+[ "$(size)" -gt "$before" ]
+result $? "it goes on ($(size) bytes)"
+grep -q '^2\.[.]*$' "$folder/out"
+result $? "and on no vCPU it has seen the time, nor a TSC behind another's"
+mini-vm stop pair >"$folder/stop"
+ended 12 "and ends"
+
 mini-vm run --type flat "$GUESTS/ticker.bin" >/dev/null 2>&1 </dev/null &
 mini-vm run --type flat "$GUESTS/ticker.bin" >/dev/null 2>&1 </dev/null &
 sleep 3

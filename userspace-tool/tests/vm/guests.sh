@@ -75,6 +75,16 @@ status=$?
 [ "$status" -eq 6 ] && grep -q "cannot write the guest's output" "$folder/err"
 result $? "a full disk ends a run with status 6 (status $status)"
 
+# smp.bin says how many CPUs have come, and lets them work in turn for ever
+timeout -s TERM 10 mini-vm run --cpus 8 --type flat "$GUESTS/smp.bin" >"$folder/out" 2>"$folder/err" </dev/null
+has out '^8\.\.[.]*$' "eight CPUs come and work in turn, and the TSC is one"
+timeout -s TERM 10 mini-vm run --cpus 4 --pin 0 "$GUESTS/cf9.bin" >"$folder/out" 2>"$folder/err" </dev/null
+letters=$(tr -cd S <"$folder/out" | wc -c)
+[ "$letters" -ge 3 ] && [ ! -s "$folder/err" ]
+result $? "a machine of four CPUs that are pinned is reset as one of one ($letters times)"
+run_guest 6 "a CPU that is not there" --pin 4095 "$GUESTS/hello.bin"
+has err 'cannot run vCPU 0 on CPU 4095: .*--pin' "is refused with a sentence"
+
 run_guest 85 "--stats prints counters" --stats "$GUESTS/hello.bin"
 has err '^exits: port I/O' "of exits"
 beside=$(sed -n 's/^memory: .* beside it \([0-9]*\) KiB$/\1/p' "$folder/err")
