@@ -13,10 +13,26 @@ selftests() {
 	local programs
 	# Those that want another machine, kernel or time have entries below.
 	mapfile -t programs < <(make -s -C "$LAB_ROOT/selftests" --no-print-directory list |
-		sed 's,^build/,,' | grep -vxE 'cpuid_cost|failslab|fuzz|hostevents|kexec')
+		sed 's,^build/,,' | grep -vxE 'cpuid_cost|failslab|fuzz|hostevents|kexec|smp')
 	((${#programs[@]})) || return 1
 	RUN_OPTIONS=(--no-tool)
 	run_programs selftests /selftests/ "${programs[@]}"
+}
+
+entry smp 'guests with up to 8 vCPUs on 2 CPUs: INIT and SIPI, IPIs in all modes, no wake-up lost, a TSC that never goes back' 250
+smp() {
+	RUN_OPTIONS=(--no-tool --cpus 2)
+	PROGRAM_SECONDS=400 run_programs smp /selftests/ smp
+}
+
+long_entry smp-for-long 'no wake-up of 100,000 is lost, and the TSC does not go back in as many reads' 900
+smp_for_long() {
+	local status=0
+	"$LAB_ROOT/lab/run" --no-tool --cpus 2 --timeout 7200 -- \
+		sh -c 'SMP_ROUNDS=100000 exec /selftests/smp wake: tsc:' >"$WORK/long" || status=$?
+	cat "$WORK/long"
+	read_tap smp-long "$WORK/long" >>"$RESULTS"
+	return "$status"
 }
 
 entry fuzz '100,000 random ioctls get documented answers and leave nothing behind' 600

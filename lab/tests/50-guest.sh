@@ -90,6 +90,45 @@ debian_guest_reboots() {
 	[[ $status == 12 ]] && grep -qx 1 "$WORK/guest"
 }
 
+entry debian-guest-has-two-cpus 'the stock Debian kernel brings up 2 vCPUs, and each hashes a file that the host picked' 300
+debian_guest_has_two_cpus() {
+	guest_works_in_parallel 2
+}
+
+long_entry debian-guest-has-four-cpus 'likewise 4 vCPUs on 2 CPUs' 500
+debian_guest_has_four_cpus() {
+	guest_works_in_parallel 4
+}
+
+# guest_works_in_parallel N: the guest is given a random file for each of its N CPUs,
+# in an archive behind its initial RAM disk.
+guest_works_in_parallel() {
+	local cpus=$1 cpu sum status=0
+	mkdir -p "$WORK/files/random"
+	for ((cpu = 0; cpu < cpus; cpu++)); do
+		head -c 500000 /dev/urandom >"$WORK/files/random/$cpu"
+		sum=$(sha256sum <"$WORK/files/random/$cpu")
+		echo "HASH $cpu ${sum%% *}"
+	done >"$WORK/expected"
+	(cd "$WORK/files" && find random | cpio --quiet --create --format=newc --owner=0:0) >"$WORK/files.cpio"
+	cat >"$WORK/parallel" <<-END
+		cat /guests/initrd /lab/files.cpio >/tmp/initrd
+		exec mini-vm run /guests/vmlinuz --initrd /tmp/initrd --cpus $cpus --stats \
+			--append 'console=ttyS0 loglevel=5 cryptomgr.notests demo hash=$cpus end=debug code=21'
+	END
+	"$LAB_ROOT/lab/run" --no-selftests --cpus 2 --timeout 1800 \
+		--add "$WORK/files.cpio:/lab/files.cpio" --add "$WORK/parallel:/lab/parallel" -- \
+		sh /lab/parallel >"$WORK/guest.raw" || status=$?
+	tr -d '\r' <"$WORK/guest.raw" | tee "$WORK/guest"
+	[[ $status == 43 ]] || return 1
+	grep -qx "CPUS $cpus" "$WORK/guest" || return 1
+	# What the kernel says about CPUs that do not come, clocks and interrupts, loglevel 5.
+	if grep -Ei 'CPU[0-9]* failed|tsc.*(unstable|warp)|firmware bug|ACPI.*(error|invalid)|not responding|stall|lockup' "$WORK/guest"; then
+		return 1
+	fi
+	grep '^HASH ' "$WORK/guest" | diff "$WORK/expected" -
+}
+
 entry running-guests-obey 'ps, pause, resume, stat and stop do what they say to guests that run' 250
 running_guests_obey() {
 	RUN_OPTIONS=(--no-selftests --add "$LAB_ROOT/userspace-tool/tests/vm:/tool-tests")

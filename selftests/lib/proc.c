@@ -19,6 +19,7 @@
 /* What to do with each task that is found. */
 struct task_work {
 	long ticks;
+	int id;		/* of the last one */
 	int cpu;	/* pin it there, unless -1 */
 	int nice;	/* renice it, unless -1 */
 };
@@ -53,6 +54,7 @@ static unsigned int scan_tasks(const char *prefix, struct task_work *work)
 		if (strncmp(name + 1, prefix, strlen(prefix)))
 			continue;
 		n++;
+		work->id = atoi(e->d_name);
 		if (work->cpu >= 0) {
 			cpu_set_t set;
 
@@ -77,6 +79,14 @@ unsigned int count_tasks(const char *prefix)
 	struct task_work work = { .cpu = -1, .nice = -1 };
 
 	return scan_tasks(prefix, &work);
+}
+
+int task_id(const char *prefix)
+{
+	struct task_work work = { .cpu = -1, .nice = -1 };
+
+	scan_tasks(prefix, &work);
+	return work.id;
 }
 
 unsigned int pin_tasks(const char *prefix, int cpu)

@@ -9,6 +9,8 @@
 
 /* Tasks in /proc whose name, with a newline at its end, begins like this. */
 unsigned int count_tasks(const char *prefix);
+/* The id of one of them; 0: there is none. */
+int task_id(const char *prefix);
 /* Put them on one CPU; how many there are. */
 unsigned int pin_tasks(const char *prefix, int cpu);
 /* Give them a nice value; how many there are. */
