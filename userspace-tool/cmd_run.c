@@ -35,6 +35,7 @@ enum option_key {
 	KEY_DEBUGCON,
 	KEY_MODULE,
 	KEY_PIN,
+	KEY_PV,
 };
 
 static const struct argp_option options[] = {
@@ -50,6 +51,8 @@ static const struct argp_option options[] = {
 	  "how many CPUs the guest has (default 1)", 0 },
 	{ "pin", KEY_PIN, "LIST", 0,
 	  "the host's CPUs that the guest's run on, as in 0,2-3", 0 },
+	{ "pv", KEY_PV, "INTERFACE", 0,
+	  "the hypervisor that the guest finds beside mini-vm: kvm or none (default kvm)", 0 },
 	{ "name", KEY_NAME, "NAME", 0,
 	  "name of the VM (default: the image's)", 0 },
 	{ "type", KEY_TYPE, "TYPE", 0,
@@ -167,6 +170,12 @@ static error_t take_option(int key, char *argument, struct argp_state *state, vo
 		break;
 	case KEY_PIN:
 		parse_pin(argument, config, state);
+		break;
+	case KEY_PV:
+		if (strcmp(argument, "kvm") && strcmp(argument, "none"))
+			argp_error(state, "--pv: '%s' is not an interface; choose kvm or none",
+				   argument);
+		config->kvm = !strcmp(argument, "kvm");
 		break;
 	case KEY_NAME:
 		if (!name_valid(argument))
@@ -356,6 +365,7 @@ int cmd_run(int argc, char **argv)
 {
 	struct machine_config config = {
 		.cpus = 1,
+		.kvm = true,
 		.memory = DEFAULT_MEMORY,
 		.files.command_line = "",
 	};

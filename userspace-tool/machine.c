@@ -334,6 +334,13 @@ static int add_vcpus(struct machine *machine)
 			break;
 		}
 		status = vm_add_vcpu(&machine->vm);
+		if (status == STATUS_OK && machine->config->kvm)
+			error = vm_offer_kvm(&machine->vm.vcpus[id]);
+		if (error) {
+			report_error("the kernel module refused KVM's CPUID leaves: %s; use --pv none",
+				     strerror(-error));
+			status = STATUS_RESOURCE;
+		}
 		*vcpu = (struct machine_vcpu) {
 			.machine = machine,
 			.id = id,

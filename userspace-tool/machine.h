@@ -27,6 +27,7 @@
  * @name:	of the VM
  * @cpus:	vCPUs, 1 to VM_VCPUS_MAX
  * @pin:	host CPUs for them
+ * @kvm:	the guest finds KVM's interface
  * @memory:	bytes of RAM
  * @files:	image, initrd, command line
  * @fw_cfg:	files for the guest's fw_cfg
@@ -39,6 +40,7 @@ struct machine_config {
 	const char *name;
 	unsigned int cpus;
 	struct pin_list pin;
+	bool kvm;
 	u64 memory;
 	struct boot_files files;
 	struct fw_cfg_items fw_cfg;

@@ -18,6 +18,7 @@
 
 #define DEFAULT_PHYS_BITS	36
 #define CPUID_PHYS_BITS		0x80000008
+#define KVM_LEAVES		0x40000100
 
 /* mvm_events.activity (SDM 3C 25.4.2) */
 #define ACTIVITY_WAIT_SIPI	3
@@ -150,19 +151,27 @@ static int add_slots(struct vm *vm, const struct guest_mem *mem)
 	return STATUS_OK;
 }
 
+/* A vCPU's CPUID table: 0 or -errno. */
+static int get_cpuid(const struct vcpu *vcpu, struct mvm_cpuid_entry entries[MVM_CPUID_MAX],
+		     struct mvm_cpuid *table)
+{
+	*table = (struct mvm_cpuid) {
+		.size = sizeof(*table),
+		.count = MVM_CPUID_MAX,
+		.entries = (u64)(uintptr_t)entries,
+	};
+	memset(entries, 0, MVM_CPUID_MAX * sizeof(*entries));
+	return ioctl(vcpu->fd, MVM_GET_CPUID, table) ? -errno : 0;
+}
+
 /* MAXPHYADDR as the guest's CPUID tells it. */
 static unsigned int read_phys_bits(const struct vm *vm)
 {
 	struct mvm_cpuid_entry entries[MVM_CPUID_MAX];
-	struct mvm_cpuid table = {
-		.size = sizeof(table),
-		.count = MVM_CPUID_MAX,
-		.entries = (u64)(uintptr_t)entries,
-	};
+	struct mvm_cpuid table;
 	unsigned int i;
 
-	memset(entries, 0, sizeof(entries));
-	if (ioctl(vm->vcpus[0].fd, MVM_GET_CPUID, &table))
+	if (get_cpuid(&vm->vcpus[0], entries, &table))
 		return DEFAULT_PHYS_BITS;
 	for (i = 0; i < table.count && i < MVM_CPUID_MAX; i++) {
 		unsigned int bits = entries[i].eax & 0xff;
@@ -238,6 +247,39 @@ int vm_add_vcpu(struct vm *vm)
 	vm->vcpus[vm->vcpu_count++] = vcpu;
 	vm->phys_bits = read_phys_bits(vm);
 	return STATUS_OK;
+}
+
+/**
+ * vm_offer_kvm() - let the guest find KVM's interface, without a feature
+ * @vcpu: has not run yet
+ *
+ * Linux, which knows KVM by name, then trusts the x2APIC without interrupt
+ * remapping.  mini-vm's own leaves stay where they are; guests look for others at
+ * multiples of 0x100 (Linux' Documentation/virt/kvm/x86/cpuid.rst).
+ *
+ * Return: 0 or -errno.
+ */
+int vm_offer_kvm(const struct vcpu *vcpu)
+{
+	struct mvm_cpuid_entry entries[MVM_CPUID_MAX], *entry;
+	struct mvm_cpuid table;
+	int error = get_cpuid(vcpu, entries, &table);
+	char signature[12] = "KVMKVMKVM";
+
+	if (!error && table.count + 2 > MVM_CPUID_MAX)
+		error = -E2BIG;
+	if (error)
+		return error;
+	entry = &entries[table.count];
+	entry[0].function = KVM_LEAVES;
+	entry[0].eax = KVM_LEAVES + 1;
+	memcpy(&entry[0].ebx, signature, 4);
+	memcpy(&entry[0].ecx, signature + 4, 4);
+	memcpy(&entry[0].edx, signature + 8, 4);
+	/* features: none */
+	entry[1].function = KVM_LEAVES + 1;
+	table.count += 2;
+	return ioctl(vcpu->fd, MVM_SET_CPUID, &table) ? -errno : 0;
 }
 
 /**

@@ -51,6 +51,9 @@ entry debian-guest-powers-off 'the stock Debian kernel uses ACPI, I/O APIC and A
 debian_guest_powers_off() {
 	linux_guest -- loglevel=5 demo end=poweroff || return 1
 	grep -q '^guest: Linux' "$WORK/guest" || return 1
+	# Without KVM's name, no x2APIC: each end of an interrupt would go to user space.
+	grep -qx 'Hypervisor detected: KVM' "$WORK/guest" || return 1
+	grep -qx 'x2apic enabled' "$WORK/guest" || return 1
 	# Warnings and errors of the kernel, loglevel 5, are on the console.
 	if grep -Ei 'ACPI.*(error|warn|bug|exception|invalid|fail)|RSDP|IO-?APIC.*(fail|error)|irq.*nobody cared' "$WORK/guest"; then
 		return 1

@@ -40,6 +40,10 @@ _mini_vm() {
 		mapfile -t COMPREPLY < <(compgen -W 'reboot exit' -- "$word")
 		return
 		;;
+	--pv)
+		mapfile -t COMPREPLY < <(compgen -W 'kvm none' -- "$word")
+		return
+		;;
 	-t | --type)
 		[[ $command != run ]] || {
 			# "--type=TYPE  auto, bzimage, bootsector or flat (default auto)"

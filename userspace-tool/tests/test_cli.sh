@@ -62,6 +62,7 @@ expect 2 'may have 8 CPUs at most' "2^32 + 1 CPUs" run --cpus 4294967297 image
 expect 2 'may have 8 CPUs at most' "more than any number" run --cpus 99999999999999999999 image
 expect 2 'write CPU numbers as in' "a list of CPUs that is none" run --pin all image
 expect 2 'the higher one last' "a range that goes down" run --pin 3-1 image
+expect 2 "'xen' is not an interface" "an interface that there is not" run --pv xen image
 expect 2 'is too little' "too little memory" run --memory 1M image
 expect 2 'cannot be a name' "a name with a slash" run --name a/b image
 expect 2 'cannot be a name' "an empty name" run --name '' image

@@ -46,6 +46,7 @@ offers '' mini-vm stop --timeout ''
 offers '--help --json --quiet --usage' mini-vm ps --
 offers '' mini-vm ps ''
 offers '--on-reset=' mini-vm run --on
+offers 'kvm none' mini-vm run --pv ''
 offers 'exit reboot' mini-vm run --on-reset ''
 offers 'exit' mini-vm run --on-reset = e
 offers 'exit reboot' mini-vm run --on-reset =

@@ -85,6 +85,13 @@ result $? "a machine of four CPUs that are pinned is reset as one of one ($lette
 run_guest 6 "a CPU that is not there" --pin 4095 "$GUESTS/hello.bin"
 has err 'cannot run vCPU 0 on CPU 4095: .*--pin' "is refused with a sentence"
 
+run_guest 3 "a guest finds two hypervisors" --type flat "$GUESTS/signatures.bin"
+[ "$(tr '\n' ' ' <"$folder/out")" = 'MiniVMMiniVM KVMKVMKVM... ' ]
+result $? "mini-vm and the interface of KVM"
+run_guest 3 "or one" --type flat --pv none "$GUESTS/signatures.bin"
+[ "$(cat "$folder/out")" = MiniVMMiniVM ]
+result $? "with --pv none"
+
 run_guest 85 "--stats prints counters" --stats "$GUESTS/hello.bin"
 has err '^exits: port I/O' "of exits"
 beside=$(sed -n 's/^memory: .* beside it \([0-9]*\) KiB$/\1/p' "$folder/err")
