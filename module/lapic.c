@@ -528,8 +528,10 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 	u32 count;
 	int vector;
 
-	timer_expire(l, now);
-	l->changed = true;
+	/* an EOI is no matter of the timer's, and without a request nothing comes of it */
+	if (index != REG(APIC_EOI))
+		timer_expire(l, now);
+	l->changed |= index != REG(APIC_EOI) || highest_vector(l, APIC_IRR) >= 0;
 	value &= lapic_registers[index].writable;
 	switch (index) {
 	case REG(APIC_EOI):
