@@ -10,7 +10,7 @@ exclude_patterns = ['build']
 highlight_language = 'none'
 nitpicky = True
 nitpick_ignore = [('c:identifier', name) for name in (
-    '__u8', '__u16', '__u32', '__u64')]
+    '__u8', '__u16', '__u32', '__u64', '__s32')]
 
 html_theme = 'alabaster'
 html_show_sphinx = False

@@ -8,6 +8,7 @@
  */
 #include <asm/fpu/xcr.h>
 #include <asm/mce.h>
+#include "doorbell.h"
 #include "inject.h"
 #include "trace.h"
 #include "vm.h"
@@ -409,11 +410,17 @@ static enum exit_result exit_dr_access(struct mvm_vcpu *vcpu)
 	return EXIT_CLOSE;	/* breakpoints are loaded when the window opens */
 }
 
+/* The low @bytes of RAX, zero extended. */
+static u32 out_data(const struct mvm_vcpu *vcpu, u8 bytes)
+{
+	return gpr_read(vcpu, MVM_RAX) & (~0U >> (32 - 8 * bytes));
+}
+
 /*
- * Qualification: SDM 3C table 28-5.  INS and OUTS are forwarded with what the
- * CPU says about them; their memory operand is user space's business.
+ * INS and OUTS are forwarded with what the CPU says about them; their memory
+ * operand is user space's business.
  */
-static enum exit_result exit_io(struct mvm_vcpu *vcpu)
+static noinline enum exit_result forward_io(struct mvm_vcpu *vcpu)
 {
 	unsigned long qualification = vcpu->exit_qualification;
 	struct mvm_exit_io io = {
@@ -442,12 +449,27 @@ static enum exit_result exit_io(struct mvm_vcpu *vcpu)
 		/* A prefix without meaning, and an IN finds no data. */
 		io.flags &= MVM_IO_IN;
 		if (!io.flags)
-			io.data = gpr_read(vcpu, MVM_RAX) & (~0U >> (32 - 8 * io.bytes));
+			io.data = out_data(vcpu, io.bytes);
 	}
 	vcpu->io = io;
 	vcpu->run->io = io;
 	return mvm_exit_user(vcpu, MVM_EXIT_IO, WITH_INSN |
 			     (io.flags & MVM_IO_STRING ? WITH_SREGS : 0));
+}
+
+/* Qualification: SDM 3C table 28-5. */
+static enum exit_result exit_io(struct mvm_vcpu *vcpu)
+{
+	unsigned long qualification = vcpu->exit_qualification;
+	u8 bytes = (qualification & 7) + 1, use;
+	u16 port = qualification >> 16;
+
+	/* OUT with a doorbell, or posted; neither IN (bit 3) nor OUTS (bit 4). */
+	use = qualification & (BIT(3) | BIT(4)) ? PORT_EXITS : mvm_port_use(vcpu->vm, port);
+	if (use == PORT_EXITS || !mvm_port_write(vcpu, use, port, bytes, out_data(vcpu, bytes)))
+		return forward_io(vcpu);
+	skip(vcpu);
+	return vcpu->rung ? EXIT_CLOSE : EXIT_RESUME;
 }
 
 /* An access to an MSR that we do not serve: user space does, or it faults. */

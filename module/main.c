@@ -25,7 +25,7 @@ static long get_info(void *object, void *args)
 {
 	*(struct mvm_info *)args = (struct mvm_info){
 		.abi_version = MVM_ABI_VERSION,
-		.run_size = PAGE_SIZE,
+		.run_size = MVM_RUN_SIZE,
 		.max_vms = MVM_MAX_VMS,
 		.max_vcpus = MVM_MAX_VCPUS,
 		.max_slots = MVM_MAX_SLOTS,

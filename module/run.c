@@ -10,6 +10,7 @@
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <asm/tsc.h>
+#include "doorbell.h"
 #include "inject.h"
 #include "trace.h"
 #include "vm.h"
@@ -447,6 +448,32 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	return true;
 }
 
+/* The guest runs, and its OUTs signal what they have to. */
+static enum exit_result run_window(struct mvm_vcpu *vcpu)
+{
+	enum exit_result result;
+
+	/* Keeps the eventfds of doorbells that are rung in the window. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		rcu_read_lock();
+	result = mvm_window_run(vcpu);
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		if (vcpu->rung)
+			mvm_eventfd_signal(vcpu->rung);
+		vcpu->rung = NULL;
+		rcu_read_unlock();
+	}
+	/*
+	 * Not at each write: on the same CPU each would switch to the reader and back.
+	 * An exit is told first: mvm_run_ended().
+	 */
+	if (vcpu->posted && result != EXIT_USER) {
+		vcpu->posted = false;
+		wake_up_poll(&vcpu->vm->ring_wait, EPOLLPRI);
+	}
+	return result;
+}
+
 /*
  * From MVM_RUN to the next exit to user space.  False: a signal came for a thread
  * that has lent itself; the run goes on elsewhere.
@@ -478,7 +505,7 @@ static bool run(struct mvm_vcpu *vcpu)
 			mvm_cr_load_pdptes(vcpu);
 
 		/* The guest runs here. */
-		result = mvm_window_run(vcpu);
+		result = run_window(vcpu);
 		if (result == EXIT_USER || (result == EXIT_FAULT && serve_fault(vcpu)))
 			break;
 
@@ -497,11 +524,17 @@ static bool run(struct mvm_vcpu *vcpu)
  */
 void mvm_run_ended(struct mvm_vcpu *vcpu)
 {
+	bool posted = vcpu->posted;
+
+	/* Now, as somebody else may run it as soon as the state says so. */
+	vcpu->posted = false;
 	spin_lock_irq(&vcpu->wait.lock);
 	vcpu->state = VCPU_EXITED;
 	wake_up_locked_poll(&vcpu->wait, EPOLLIN);
 	WRITE_ONCE(vcpu->runner, vcpu->thread);
 	spin_unlock_irq(&vcpu->wait.lock);
+	if (posted)
+		wake_up_poll(&vcpu->vm->ring_wait, EPOLLPRI);
 }
 
 /**

@@ -17,7 +17,8 @@
 	STAT(exits_interrupt_window) STAT(ept_faults) STAT(ept_faults_slow)	\
 	STAT(exits_preemption_timer) STAT(exits_other)				\
 	STAT(injected_interrupts) STAT(injected_exceptions) STAT(injected_nmis)	\
-	STAT(reinjected_events) STAT(halts) STAT(halts_polled) STAT(invepts)
+	STAT(reinjected_events) STAT(halts) STAT(halts_polled) STAT(invepts)	\
+	STAT(doorbells) STAT(posted_writes)
 
 #define MVM_STAT_FIELD(name) u64 name;
 struct mvm_vcpu_stats {

@@ -20,6 +20,7 @@
 #include "vm.h"
 
 static_assert(sizeof(struct mvm_run) <= PAGE_SIZE);
+static_assert(sizeof(struct mvm_ring) <= PAGE_SIZE && MVM_RING_OFFSET == PAGE_SIZE);
 
 /* ---- ioctls that work while the vCPU runs ---- */
 
@@ -205,11 +206,15 @@ static long vcpu_ioctl(struct file *file, unsigned int command, unsigned long ar
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct mvm_vcpu *vcpu = file->private_data;
+	int ret;
 
-	if (vma->vm_pgoff || vma->vm_end - vma->vm_start != PAGE_SIZE ||
+	if (vma->vm_pgoff || vma->vm_end - vma->vm_start != MVM_RUN_SIZE ||
 	    !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	return vm_insert_page(vma, vma->vm_start, virt_to_page(vcpu->run));
+	ret = vm_insert_page(vma, vma->vm_start, virt_to_page(vcpu->run));
+	if (ret)
+		return ret;
+	return vm_insert_page(vma, vma->vm_start + MVM_RING_OFFSET, virt_to_page(vcpu->vm->ring));
 }
 
 static __poll_t vcpu_poll(struct file *file, struct poll_table_struct *table)
@@ -218,8 +223,11 @@ static __poll_t vcpu_poll(struct file *file, struct poll_table_struct *table)
 	__poll_t events = 0;
 
 	poll_wait(file, &vcpu->wait, table);
+	poll_wait(file, &vcpu->vm->ring_wait, table);
 	if (READ_ONCE(vcpu->state) == VCPU_EXITED)
 		events |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(vcpu->vm->ring_head) != READ_ONCE(vcpu->vm->ring->tail))
+		events |= EPOLLPRI;
 	if (READ_ONCE(vcpu->vm->dead))
 		events |= EPOLLHUP;
 	return events;

@@ -14,6 +14,7 @@
 #include "msr.h"
 #include "stats.h"
 
+struct eventfd_ctx;
 struct mvm_vm;
 
 /* Bits of vcpu->requests: set by anyone, followed by mvm_vcpu_kick(). */
@@ -146,6 +147,8 @@ struct mvm_vcpu {
 	u64 msr_data;				/* [R] of a RDMSR */
 	struct mvm_exit_mmio fault;		/* [R] EPT violation, served outside */
 	struct mvm_fault_cache fault_cache;	/* [R] */
+	bool posted;				/* [R] writes, and nobody was told */
+	struct eventfd_ctx *rung;		/* [R] PREEMPT_RT: to be signalled behind the window */
 
 	struct mvm_vcpu_stats stats;		/* [R] to change, [a] to read */
 };
@@ -159,6 +162,9 @@ static inline bool mvm_vcpu_runs(const struct mvm_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->state) >= VCPU_RUNNING;
 }
+
+/* Bytes to mmap() from a vCPU: the run page and the VM's ring of posted writes. */
+#define MVM_RUN_SIZE	(MVM_RING_OFFSET + PAGE_SIZE)
 
 /* Bytes of the XSAVE image of every vCPU. */
 static inline u32 mvm_xsave_size(void)

@@ -16,6 +16,7 @@
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <asm/tsc.h>
+#include "doorbell.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -33,9 +34,11 @@ static void free_vm(struct kref *refs)
 
 	/* First: the mmu notifier's callbacks look at the vCPUs. */
 	mvm_memory_destroy(vm);
+	mvm_ports_destroy(vm);
 	mvm_for_each_vcpu(vm, i, vcpu)
 		mvm_vcpu_free(vcpu);
 	ida_free(&vm_indexes, vm->index);
+	free_page((unsigned long)vm->ring);
 	kfree(vm);
 }
 
@@ -202,6 +205,10 @@ static const struct mvm_ioctl_op vm_ioctls[] = {
 	MVM_IOCTL(MVM_CREATE_VCPU, struct mvm_create_vcpu, .handler = mvm_vcpu_create),
 	MVM_IOCTL(MVM_SET_MSR_POLICY, struct mvm_msr_policy, .handler = vm_set_msr_policy),
 	MVM_IOCTL(MVM_SIGNAL_MSI, struct mvm_msi, .handler = vm_signal_msi),
+	MVM_IOCTL(MVM_SET_DOORBELL, struct mvm_doorbell, .handler = mvm_set_doorbell,
+		  .flags = MVM_DOORBELL_MATCH | MVM_DOORBELL_REMOVE),
+	MVM_IOCTL(MVM_SET_POSTED, struct mvm_posted_ports, .handler = mvm_set_posted,
+		  .flags = MVM_POSTED_REMOVE),
 };
 
 static long vm_ioctl(struct file *file, unsigned int command, unsigned long arg)
@@ -261,6 +268,12 @@ long mvm_vm_create(void *object, void *data)
 	vm->flags = args->flags;
 	vm->serial = atomic64_inc_return(&last_serial);
 	vm->tsc_offset = -(s64)(rdtsc() + READ_ONCE(mvm_tsc_lost));
+	raw_spin_lock_init(&vm->ring_lock);
+	init_waitqueue_head(&vm->ring_wait);
+	ret = -ENOMEM;
+	vm->ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vm->ring)
+		goto free;
 
 	ret = ida_alloc_max(&vm_indexes, MVM_MAX_VMS - 1, GFP_KERNEL);
 	if (ret < 0)
@@ -277,6 +290,7 @@ long mvm_vm_create(void *object, void *data)
 free_index:
 	ida_free(&vm_indexes, vm->index);
 free:
+	free_page((unsigned long)vm->ring);
 	kfree(vm);
 	return ret;
 }

@@ -7,16 +7,18 @@
 
 #include <linux/kref.h>
 #include <linux/mm_types.h>
+#include <linux/wait.h>
 #include "memory.h"
 
 #define MVM_MAX_VMS	64
 #define MVM_MAX_VCPUS	8
 
+struct mvm_ports;
 struct mvm_vcpu;
 
 /*
  * Locks: [I] immutable after creation, [V] vm->lock, [a] atomic access,
- * [m] see memory.h.
+ * [r] ring_lock, [m] see memory.h.
  *
  * A vCPU, once in @vcpus, stays until the VM is freed: readers need no lock.
  */
@@ -34,6 +36,13 @@ struct mvm_vm {
 	s64 tsc_offset;				/* [a] guest TSC - host TSC - mvm_tsc_lost */
 	struct mvm_vcpu *vcpus[MVM_MAX_VCPUS];	/* [V] to set, [a] to read */
 	struct mvm_memory memory;		/* [m] */
+
+	/* doorbells and posted writes: doorbell.c */
+	struct mvm_ports *ports;		/* [V] to change, [a] to read; NULL: none yet */
+	raw_spinlock_t ring_lock;		/* taken in windows */
+	struct mvm_ring *ring;			/* [r] shared with user space; contents hostile */
+	u32 ring_head;				/* [r] to change, [a] to read */
+	wait_queue_head_t ring_wait;		/* who polls for entries */
 };
 
 /* Each vCPU of a VM; @i is an unsigned int. */

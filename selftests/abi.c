@@ -110,6 +110,35 @@ static void fill_msi(struct ctx *c, void *arg)
 	a->data = 0x40;
 }
 
+/* the same one each time */
+static int some_eventfd(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = eventfd_new();
+	return fd;
+}
+
+static void fill_doorbell(struct ctx *c, void *arg)
+{
+	struct mvm_doorbell *a = arg;
+
+	(void)c;
+	a->eventfd = some_eventfd();
+	a->port = 0x500;
+	a->bytes = 2;
+}
+
+static void fill_posted(struct ctx *c, void *arg)
+{
+	struct mvm_posted_ports *a = arg;
+
+	(void)c;
+	a->port = 0x3f8;
+	a->count = 8;
+}
+
 static void fill_sregs(struct ctx *c, void *arg)
 {
 	struct mvm_sregs s;
@@ -220,6 +249,13 @@ static const struct row {
 	  .reserved = { RANGE(struct mvm_msr_policy, reserved) } },
 	{ ROW(FD_VM, MVM_SIGNAL_MSI, mvm_msi), .fill = fill_msi,
 	  .reserved = { RANGE(struct mvm_msi, reserved) } },
+	{ ROW(FD_VM, MVM_SET_DOORBELL, mvm_doorbell),
+	  .flags = MVM_DOORBELL_MATCH | MVM_DOORBELL_REMOVE,
+	  .fill = fill_doorbell,
+	  .reserved = { RANGE(struct mvm_doorbell, reserved) } },
+	{ ROW(FD_VM, MVM_SET_POSTED, mvm_posted_ports),
+	  .flags = MVM_POSTED_REMOVE, .fill = fill_posted,
+	  .reserved = { RANGE(struct mvm_posted_ports, reserved) } },
 	{ ROW(FD_VCPU, MVM_RUN, mvm_run_request), .flags = MVM_RUN_ASYNC | MVM_RUN_LEND,
 	  .fill = fill_none },
 	{ ROW(FD_VCPU, MVM_KICK, mvm_kick), .fill = fill_none,
@@ -673,7 +709,7 @@ static void test_info_values(void)
 
 	CHECK_EQ(i->size, sizeof(*i));
 	CHECK_EQ(i->abi_version, MVM_ABI_VERSION);
-	CHECK(i->run_size >= sizeof(struct mvm_run) &&
+	CHECK(i->run_size >= MVM_RING_OFFSET + sizeof(struct mvm_ring) &&
 	      i->run_size % PAGE_SIZE == 0);
 	CHECK(i->max_vms > 0);
 	CHECK(i->max_vcpus > 0);
@@ -826,6 +862,8 @@ SIZE(mvm_slot, 40);
 SIZE(mvm_create_vcpu, 16);
 SIZE(mvm_msr_policy, 16);
 SIZE(mvm_msi, 24);
+SIZE(mvm_doorbell, 24);
+SIZE(mvm_posted_ports, 16);
 SIZE(mvm_segment, 24);
 SIZE(mvm_table, 16);
 SIZE(mvm_sregs, 344);
@@ -863,6 +901,11 @@ LAYOUT(mvm_run, interruptibility, 208);
 LAYOUT(mvm_run, io, 216);
 LAYOUT(mvm_run, sregs, 344);
 SIZE(mvm_run, 688);
+SIZE(mvm_posted_write, 8);
+LAYOUT(mvm_ring, head, 0);
+LAYOUT(mvm_ring, tail, 64);
+LAYOUT(mvm_ring, entries, 128);
+SIZE(mvm_ring, 128 + 8 * MVM_RING_ENTRIES);
 
 /* The module fills in what the header says, at these bytes. */
 static void test_run_layout(void)
@@ -904,6 +947,10 @@ static void test_mmap(void)
 	ctx_open(&c, out_forever, sizeof(out_forever));
 	CHECK_ERR(mmap(NULL, size + PAGE_SIZE, prot, MAP_SHARED, c.vcpu.fd, 0),
 		  EINVAL);
+	CHECK_ERR(mmap(NULL, size - PAGE_SIZE, prot, MAP_SHARED, c.vcpu.fd, 0),
+		  EINVAL);
+	CHECK_ERR(mmap(NULL, size - PAGE_SIZE, prot, MAP_SHARED, c.vcpu.fd,
+		       PAGE_SIZE), EINVAL);
 	CHECK_ERR(mmap(NULL, size, prot, MAP_SHARED, c.vcpu.fd, PAGE_SIZE),
 		  EINVAL);
 	CHECK_ERR(mmap(NULL, PAGE_SIZE, prot, MAP_SHARED, c.vcpu.fd, size),
@@ -1204,6 +1251,76 @@ static void test_msi(void)
 	m.data = 0x40;
 	m.address = 0xfee00000 | dev_info()->max_vcpus << 12;
 	CHECK_ERR(mvm_ioctl(c.vm.fd, MVM_SIGNAL_MSI, &m), ENOENT);
+}
+
+static void test_doorbell(void)
+{
+	const u32 match = MVM_DOORBELL_MATCH, remove = MVM_DOORBELL_REMOVE;
+	int fd = eventfd_new();
+	struct ctx c;
+
+	ctx_open(&c, out_forever, sizeof(out_forever));
+	CHECK_ERR(try_doorbell(&c.vm, remove, -1, 0x500, 1, 0), ENOENT);
+	for (u32 bytes = 0; bytes < 256; bytes++) {
+		if (bytes <= 4 && bytes != 3)
+			continue;
+		CHECK_ERR(try_doorbell(&c.vm, 0, fd, 0x500, bytes, 0), EINVAL);
+		CHECK_ERR(try_doorbell(&c.vm, remove, -1, 0x500, bytes, 0), EINVAL);
+	}
+	/* a value that no such write has, or that nobody asks for */
+	CHECK_ERR(try_doorbell(&c.vm, match, fd, 0x500, 1, 0x100), EINVAL);
+	CHECK_ERR(try_doorbell(&c.vm, match, fd, 0x500, 2, 0x10000), EINVAL);
+	CHECK_ERR(try_doorbell(&c.vm, 0, fd, 0x500, 1, 1), EINVAL);
+	CHECK_ERR(try_doorbell(&c.vm, 0, -1, 0x500, 1, 0), EBADF);
+	CHECK_ERR(try_doorbell(&c.vm, 0, c.vcpu.fd, 0x500, 1, 0), EINVAL);
+
+	CHECK_OK(try_doorbell(&c.vm, match, fd, 0x500, 1, 0xff));
+	CHECK_OK(try_doorbell(&c.vm, match, fd, 0x500, 1, 0));
+	CHECK_OK(try_doorbell(&c.vm, 0, fd, 0x500, 2, 0));
+	CHECK_OK(try_doorbell(&c.vm, 0, fd, 0xffff, 4, 0));
+	/* a write would ring two */
+	CHECK_ERR(try_doorbell(&c.vm, match, fd, 0x500, 1, 0xff), EEXIST);
+	CHECK_ERR(try_doorbell(&c.vm, 0, fd, 0x500, 1, 0), EEXIST);
+	CHECK_ERR(try_doorbell(&c.vm, 0, fd, 0x500, 0, 0), EEXIST);
+	CHECK_ERR(try_doorbell(&c.vm, match, fd, 0x500, 2, 5), EEXIST);
+	CHECK_ERR(try_doorbell(&c.vm, match, fd, 0x500, 0, 0xff), EEXIST);
+	/* only one that is there goes away */
+	CHECK_ERR(try_doorbell(&c.vm, match | remove, -1, 0x500, 1, 1), ENOENT);
+	CHECK_ERR(try_doorbell(&c.vm, match | remove, -1, 0x501, 1, 0), ENOENT);
+	CHECK_ERR(try_doorbell(&c.vm, match | remove, -1, 0x500, 2, 0), ENOENT);
+	CHECK_ERR(try_doorbell(&c.vm, remove, -1, 0x500, 1, 0), ENOENT);
+	CHECK_OK(try_doorbell(&c.vm, match | remove, -1, 0x500, 1, 0));
+	CHECK_ERR(try_doorbell(&c.vm, match | remove, -1, 0x500, 1, 0), ENOENT);
+	CHECK_OK(try_doorbell(&c.vm, remove, -1, 0x500, 2, 0));
+	CHECK_OK(try_doorbell(&c.vm, match | remove, -1, 0x500, 1, 0xff));
+	CHECK_OK(try_doorbell(&c.vm, 0, fd, 0x500, 0, 0));
+}
+
+static void test_posted(void)
+{
+	int fd = eventfd_new();
+	struct ctx c;
+
+	ctx_open(&c, out_forever, sizeof(out_forever));
+	CHECK_ERR(try_posted(&c.vm, MVM_POSTED_REMOVE, 0, 1), ENOENT);
+	CHECK_ERR(try_posted(&c.vm, 0, 0x3f8, 0), EINVAL);
+	CHECK_ERR(try_posted(&c.vm, 0, 0xffff, 2), EINVAL);
+	CHECK_ERR(try_posted(&c.vm, 0, 1, 0x10000), EINVAL);
+	CHECK_ERR(try_posted(&c.vm, 0, 1, 0xffffffff), EINVAL);
+	CHECK_ERR(try_posted(&c.vm, 0, 0, 0x10001), EINVAL);
+	CHECK_OK(try_posted(&c.vm, 0, 0, 0x10000));
+	CHECK_ERR(try_posted(&c.vm, 0, 0xffff, 1), EEXIST);
+	CHECK_ERR(try_doorbell(&c.vm, 0, fd, 0x500, 0, 0), EEXIST);
+	CHECK_ERR(try_doorbell(&c.vm, MVM_DOORBELL_REMOVE, -1, 0x500, 0, 0), ENOENT);
+	CHECK_OK(try_posted(&c.vm, MVM_POSTED_REMOVE, 0x500, 1));
+	CHECK_ERR(try_posted(&c.vm, MVM_POSTED_REMOVE, 0x4ff, 2), ENOENT);
+	CHECK_OK(try_doorbell(&c.vm, 0, fd, 0x500, 0, 0));
+	CHECK_ERR(try_posted(&c.vm, 0, 0x500, 1), EEXIST);
+	/* after an error all is as before */
+	CHECK_OK(try_posted(&c.vm, MVM_POSTED_REMOVE, 0, 0x500));
+	CHECK_ERR(try_posted(&c.vm, 0, 0, 0x501), EEXIST);
+	CHECK_OK(try_posted(&c.vm, 0, 0, 0x500));
+	CHECK_OK(try_posted(&c.vm, MVM_POSTED_REMOVE, 0x501, 0xfaff));
 }
 
 static int try_sregs(struct vcpu *vcpu, const struct mvm_sregs *from)
@@ -1607,6 +1724,9 @@ static const struct test tests[] = {
 	{ "set_msr_policy: knows two policies", test_msr_policy },
 	{ "signal_msi: address, vector, mode and destination are checked",
 	  test_msi },
+	{ "set_doorbell: width, value, descriptor and what is there are checked",
+	  test_doorbell },
+	{ "set_posted: the range and what is there are checked", test_posted },
 	{ "set_sregs: impossible control registers give EINVAL", test_sregs },
 	{ "set_sregs: CR4 bits need their CPUID feature", test_sregs_cpuid },
 	{ "msrs: done counts up to the first that fails", test_msrs },

@@ -307,7 +307,7 @@ static void fresh_vcpu(void)
 
 static long map_run_page(void)
 {
-	run_page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+	run_page = mmap(NULL, dev_info()->run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			vcpu.fd, 0);
 	return run_page == MAP_FAILED ? -1 : 0;
 }
@@ -315,7 +315,7 @@ static long map_run_page(void)
 static void unmap_run_page(long value)
 {
 	(void)value;
-	CHECK_OK(munmap(run_page, PAGE_SIZE));
+	CHECK_OK(munmap(run_page, dev_info()->run_size));
 }
 
 static void test_mmap(void)
@@ -361,6 +361,36 @@ static void test_slot(void)
 	fresh_vm();
 	/* it need not allocate at all */
 	try_all(&o, getpid());
+}
+
+/* ------------------------------------------------------------------------
+ * Doorbells, posted ports
+ */
+
+static int event;
+
+static long add_doorbell(void)
+{
+	return try_doorbell(&vm, 0, event, 0x500, 1, 0);
+}
+
+static long add_posted(void)
+{
+	return try_posted(&vm, 0, 0x3f8, 8);
+}
+
+static void test_eventfds(void)
+{
+	static const struct operation ops[] = {
+		{ "SET_DOORBELL", fresh_vm, add_doorbell, NULL, { ENOMEM } },
+		{ "SET_POSTED", fresh_vm, add_posted, NULL, { ENOMEM } },
+	};
+
+	injection_on();
+	event = eventfd_new();
+	fresh_vm();
+	for (u32 i = 0; i < ARRAY_SIZE(ops); i++)
+		CHECK(try_all(&ops[i], getpid()) >= 1);
 }
 
 /* ------------------------------------------------------------------------
@@ -577,6 +607,7 @@ static const struct test tests[] = {
 	{ "nomem: CREATE_VCPU, the thread", test_create_thread, 60 },
 	{ "nomem: mmap of the run page", test_mmap, 60 },
 	{ "nomem: SET_SLOT", test_slot, 60 },
+	{ "nomem: SET_DOORBELL, SET_POSTED", test_eventfds, 60 },
 	{ "nomem: SET_CPUID, SET_XSAVE, GET_MSRS, SET_MSRS", test_state, 60 },
 	{ "nomem: a guest that faults pages in gets MEMORY_FAULT, ENOMEM, and goes on",
 	  test_faults, 60 },

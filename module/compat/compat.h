@@ -40,6 +40,13 @@ do {									\
 } while (0)
 #endif
 
+/* It always adds 1 from 6.8 on. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define mvm_eventfd_signal(eventfd)	eventfd_signal(eventfd)
+#else
+#define mvm_eventfd_signal(eventfd)	eventfd_signal(eventfd, 1)
+#endif
+
 /* The q, as everywhere in x86 for 64 bits, replaced the l in 6.16. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 #ifndef rdmsrl

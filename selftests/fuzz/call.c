@@ -91,6 +91,12 @@ static u64 harmless_array(struct fuzzer *f, u64 address)
  * Likely arguments
  */
 
+static void spoil_bytes(struct fuzzer *f, void *p, size_t size)
+{
+	for (u32 n = 1 + fuzz_draw(f, 4); n; n--)
+		((u8 *)p)[fuzz_draw(f, size)] = fuzz_draw(f, 256);
+}
+
 static void fill_nothing(struct fuzzer *f, struct call *c)
 {
 	(void)f;
@@ -180,6 +186,45 @@ static void fill_msi(struct fuzzer *f, struct call *c)
 			   fuzz_draw(f, 4) << 14;
 }
 
+/* Add it or, if it was added, remove it: true. */
+static bool toggle(u64 *bits, u32 which)
+{
+	*bits ^= 1UL << which;
+	return !(*bits >> which & 1);
+}
+
+static void fill_doorbell(struct fuzzer *f, struct call *c)
+{
+	static const u8 widths[] = { 0, 1, 2, 4 };
+	struct mvm_doorbell *a = c->arg;
+	u32 which = fuzz_draw(f, 16);
+
+	a->eventfd = f->eventfd[which % FUZZ_EVENTFDS];
+	a->port = FUZZ_PORTS + which;
+	a->bytes = widths[which % 4];
+	if (which % 8 > 5) {
+		a->flags = MVM_DOORBELL_MATCH;
+		a->data = which;
+	}
+	if (toggle(&c->vm->bells, which))
+		a->flags |= MVM_DOORBELL_REMOVE;
+	if (!c->honest)
+		spoil_bytes(f, &a->eventfd, 12);
+}
+
+static void fill_posted(struct fuzzer *f, struct call *c)
+{
+	struct mvm_posted_ports *a = c->arg;
+	u32 which = fuzz_draw(f, 8);
+
+	a->port = FUZZ_PORTS + 16 + 2 * which;
+	a->count = 1 + which % 2;
+	if (toggle(&c->vm->posted, which))
+		a->flags = MVM_POSTED_REMOVE;
+	if (!c->honest)
+		spoil_bytes(f, &a->port, 8);
+}
+
 static void fill_run(struct fuzzer *f, struct call *c)
 {
 	struct mvm_run_request *a = c->arg;
@@ -189,12 +234,6 @@ static void fill_run(struct fuzzer *f, struct call *c)
 		a->flags = MVM_RUN_ASYNC;
 	else if (fuzz_one_in(f, 2))
 		a->flags = MVM_RUN_LEND;
-}
-
-static void spoil_bytes(struct fuzzer *f, void *p, size_t size)
-{
-	for (u32 n = 1 + fuzz_draw(f, 4); n; n--)
-		((u8 *)p)[fuzz_draw(f, size)] = fuzz_draw(f, 256);
 }
 
 static void fill_sregs(struct fuzzer *f, struct call *c)
@@ -407,6 +446,10 @@ static const struct kind kinds[FUZZ_KINDS] = {
 	KIND(SET_MSR_POLICY, struct mvm_msr_policy, VM, fill_policy,
 	     .errnos = { EBUSY }),
 	KIND(SIGNAL_MSI, struct mvm_msi, VM, fill_msi, .errnos = { ENOENT }),
+	KIND(SET_DOORBELL, struct mvm_doorbell, VM, fill_doorbell,
+	     .errnos = { EBADF, EEXIST, ENOENT, ENOSPC }),
+	KIND(SET_POSTED, struct mvm_posted_ports, VM, fill_posted,
+	     .errnos = { EEXIST, ENOENT }),
 	KIND(RUN, struct mvm_run_request, VCPU, fill_run,
 	     .errnos = { EBUSY, EINTR }),
 	KIND(KICK, struct mvm_kick, VCPU, fill_nothing),
@@ -609,7 +652,7 @@ void fuzz_vcpu_close(struct fuzzer *f, struct fuzz_vcpu *vcpu, bool page_first)
 	if (!page_first && fd >= 0)
 		close(fd);
 	if (vcpu->run != f->spare_run)
-		munmap(vcpu->run, PAGE_SIZE);
+		munmap(vcpu->run, f->info.run_size);
 	vcpu->run = f->spare_run;
 	if (page_first && fd >= 0)
 		close(fd);
@@ -624,7 +667,7 @@ static void vcpu_made(struct fuzzer *f, struct call *c, int fd)
 		close(fd);
 		return;
 	}
-	run = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	run = mmap(NULL, f->info.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (run == MAP_FAILED) {
 		snprintf(f->failed, sizeof(f->failed), "mmap of a run page: %m");
 		close(fd);

@@ -32,11 +32,15 @@
 /* Pages that only their worker writes to. */
 #define FUZZ_OWN_PAGES	16
 #define FUZZ_ERRNOS	140
+#define FUZZ_EVENTFDS	8	/* of a worker */
+/* Ports that may have doorbells, and behind them those that may be posted. */
+#define FUZZ_PORTS	0x60
 
 /* The ioctls; the last stands for commands that do not exist. */
 enum fuzz_kind {
 	F_GET_INFO, F_GET_SUPPORTED_CPUID, F_CREATE_VM,
 	F_SET_SLOT, F_CREATE_VCPU, F_SET_MSR_POLICY, F_SIGNAL_MSI,
+	F_SET_DOORBELL, F_SET_POSTED,
 	F_RUN, F_KICK, F_GET_SREGS, F_SET_SREGS, F_GET_MSRS, F_SET_MSRS,
 	F_GET_XSAVE, F_SET_XSAVE, F_GET_CPUID, F_SET_CPUID, F_GET_EVENTS,
 	F_SET_EVENTS, F_GET_LAPIC, F_SET_LAPIC, F_LAPIC_ACCESS, F_SET_LINE,
@@ -72,6 +76,8 @@ struct fuzz_vcpu {
  * @age:	steps since its creation
  * @life:	steps until its end
  * @slots:	bit n: slot n was added
+ * @bells:	likewise doorbells, by port
+ * @posted:	likewise posted ranges
  * @vcpu:	its vCPUs
  */
 struct fuzz_vm {
@@ -80,6 +86,8 @@ struct fuzz_vm {
 	u32 age;
 	u32 life;
 	u64 slots;
+	u64 bells;
+	u64 posted;
 	struct fuzz_vcpu vcpu[FUZZ_VCPUS];
 };
 
@@ -103,6 +111,7 @@ struct fuzz_count {
  * @all:	every worker, for calls that stray
  * @dev:	descriptor of the device
  * @timer:	ends waits in RUN
+ * @eventfd:	for doorbells
  * @vm:		its VMs
  * @playground:	FUZZ_PLAYGROUND of addresses that nothing of ours is at
  * @own:	FUZZ_OWN_PAGES with a pattern, thrown away and made again
@@ -133,6 +142,7 @@ struct fuzzer {
 	struct fuzzer *all;
 	int dev;
 	int timer;
+	int eventfd[FUZZ_EVENTFDS];
 	struct fuzz_vm vm[FUZZ_VMS];
 	u8 *playground;
 	u64 *own;

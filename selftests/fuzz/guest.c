@@ -215,7 +215,8 @@ static void instruction(struct code *c)
 	case 6:
 		/* in, out to a port; int */
 		byte(c, "\xe4\xe6\xe5\xe7\xcd"[fuzz_draw(c->f, 5)]);
-		byte(c, fuzz_draw(c->f, 256));
+		byte(c, fuzz_one_in(c->f, 2) ? FUZZ_PORTS + fuzz_draw(c->f, 32) :
+					       fuzz_draw(c->f, 256));
 		break;
 	case 7:
 		/* a jump ahead, perhaps into an instruction */

@@ -136,17 +136,18 @@ static void event_memory(struct fuzzer *f, struct fuzz_vm *vm, struct fuzz_vcpu 
 	}
 }
 
-/* Write into the run page, whether the guest runs or not. */
+/* Write into the run page or the ring, whether the guest runs or not. */
 static void event_scribble(struct fuzzer *f, struct fuzz_vcpu *vcpu)
 {
 	volatile struct mvm_run *run = vcpu->run;
+	volatile struct mvm_ring *ring = (void *)run + MVM_RING_OFFSET;
 	volatile u8 *p = (volatile u8 *)run;
-	u32 n = 1 + fuzz_draw(f, 8);
+	u32 n = 1 + fuzz_draw(f, 8), behind = fuzz_draw(f, 300);
 
-	switch (fuzz_draw(f, 6)) {
+	switch (fuzz_draw(f, 8)) {
 	case 0:
 		while (n--)
-			p[fuzz_draw(f, PAGE_SIZE)] = fuzz_draw(f, 256);
+			p[fuzz_draw(f, MVM_RING_OFFSET + PAGE_SIZE)] = fuzz_draw(f, 256);
 		break;
 	case 1:
 		run->gpr[fuzz_draw(f, MVM_NR_GPRS)] = fuzz_value(f);
@@ -170,6 +171,13 @@ static void event_scribble(struct fuzzer *f, struct fuzz_vcpu *vcpu)
 	case 5:
 		run->sync_want = fuzz_value(f);
 		run->io.data = fuzz_value(f);
+		break;
+	case 6:
+		ring->tail = ring->head - behind;
+		break;
+	case 7:
+		ring->tail = fuzz_value(f);
+		ring->head = fuzz_value(f);
 	}
 }
 
@@ -199,9 +207,9 @@ static void event_dup(atomic_int *fd)
 /* mmap of what must not be mapped, and of what may. */
 static void event_mmap(struct fuzzer *f, struct fuzz_vcpu *vcpu)
 {
-	u32 pages = fuzz_draw(f, 3), offset = fuzz_draw(f, 3);
+	u32 pages = fuzz_draw(f, 4), offset = fuzz_draw(f, 3);
 	bool private = fuzz_one_in(f, 2);
-	bool good = pages == 1 && !offset && !private;
+	bool good = pages * PAGE_SIZE == f->info.run_size && !offset && !private;
 	void *p;
 
 	if (vcpu->fd < 0)
@@ -217,8 +225,21 @@ static void event_mmap(struct fuzzer *f, struct fuzz_vcpu *vcpu)
 	if (p == MAP_FAILED)
 		return;
 	/* from now on this mapping */
-	munmap(vcpu->run, PAGE_SIZE);
+	munmap(vcpu->run, f->info.run_size);
 	vcpu->run = p;
+}
+
+/* Signal one, or close it for good. */
+static void event_eventfd(struct fuzzer *f)
+{
+	int *fd = &f->eventfd[fuzz_draw(f, FUZZ_EVENTFDS)];
+
+	if (fuzz_one_in(f, 16)) {
+		close(*fd);
+		*fd = eventfd_new();
+	} else {
+		eventfd_ring(*fd);
+	}
 }
 
 static void event(struct fuzzer *f, struct fuzz_vm *vm, struct fuzz_vcpu *vcpu)
@@ -226,8 +247,10 @@ static void event(struct fuzzer *f, struct fuzz_vm *vm, struct fuzz_vcpu *vcpu)
 	u32 what = fuzz_draw(f, 64);
 
 	f->events++;
-	if (what < 24)
+	if (what < 18)
 		fuzz_aim(f, vm, vcpu);
+	else if (what < 24)
+		event_eventfd(f);
 	else if (what < 36)
 		event_scribble(f, vcpu);
 	else if (what < 44)
@@ -312,6 +335,8 @@ static void end_vm(struct fuzzer *f, struct fuzz_vm *vm)
 	vm->age = 0;
 	vm->life = 0;
 	vm->slots = 0;
+	vm->bells = 0;
+	vm->posted = 0;
 }
 
 static enum fuzz_kind draw_kind(struct fuzzer *f)
@@ -321,6 +346,7 @@ static enum fuzz_kind draw_kind(struct fuzzer *f)
 		[F_GET_INFO] = 4, [F_GET_SUPPORTED_CPUID] = 4,
 		[F_CREATE_VM] = 1, [F_SET_SLOT] = 8, [F_CREATE_VCPU] = 1,
 		[F_SET_MSR_POLICY] = 1, [F_SIGNAL_MSI] = 6, [F_RUN] = 24,
+		[F_SET_DOORBELL] = 6, [F_SET_POSTED] = 5,
 		[F_KICK] = 4, [F_GET_SREGS] = 4, [F_SET_SREGS] = 6,
 		[F_GET_MSRS] = 5, [F_SET_MSRS] = 6, [F_GET_XSAVE] = 4,
 		[F_SET_XSAVE] = 6, [F_GET_CPUID] = 4, [F_SET_CPUID] = 1,
@@ -409,7 +435,7 @@ void fuzz_open(struct fuzzer *f)
 	CHECK_OK(mprotect(f->arg + 2 * PAGE_SIZE, PAGE_SIZE, PROT_NONE));
 	f->read_only = f->arg + 3 * PAGE_SIZE;
 	CHECK_OK(mprotect(f->read_only, PAGE_SIZE, PROT_READ));
-	f->spare_run = map(1, PROT_READ | PROT_WRITE);
+	f->spare_run = map(dev_info()->run_size / PAGE_SIZE, PROT_READ | PROT_WRITE);
 	f->own = map(FUZZ_OWN_PAGES, PROT_READ | PROT_WRITE);
 	f->playground = mmap(NULL, FUZZ_PLAYGROUND, PROT_NONE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -425,6 +451,8 @@ void fuzz_open(struct fuzzer *f)
 			vm->vcpu[k].run = f->spare_run;
 		}
 	}
+	for (u32 i = 0; i < FUZZ_EVENTFDS; i++)
+		f->eventfd[i] = eventfd_new();
 	learn(f);
 }
 
@@ -432,5 +460,7 @@ void fuzz_close(struct fuzzer *f)
 {
 	for (u32 i = 0; i < FUZZ_VMS; i++)
 		end_vm(f, &f->vm[i]);
+	for (u32 i = 0; i < FUZZ_EVENTFDS; i++)
+		close(f->eventfd[i]);
 	close(f->dev);
 }

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -379,4 +380,67 @@ u32 vcpu_stop(struct vcpu *vcpu)
 		FAIL("the vCPU does not stop");
 	vcpu->run->immediate_exit = 0;
 	return vcpu->run->exit_reason;
+}
+
+int try_doorbell(struct vm *vm, u32 flags, int fd, u16 port, u8 bytes, u32 data)
+{
+	struct mvm_doorbell d = {
+		.flags = flags,
+		.eventfd = fd,
+		.port = port,
+		.bytes = bytes,
+		.data = data,
+	};
+
+	return mvm_ioctl(vm->fd, MVM_SET_DOORBELL, &d);
+}
+
+int try_posted(struct vm *vm, u32 flags, u16 port, u32 count)
+{
+	struct mvm_posted_ports p = {
+		.flags = flags,
+		.port = port,
+		.count = count,
+	};
+
+	return mvm_ioctl(vm->fd, MVM_SET_POSTED, &p);
+}
+
+int eventfd_new(void)
+{
+	return CHECK_OK(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+u64 eventfd_take(int fd)
+{
+	u64 count;
+
+	if (read(fd, &count, sizeof(count)) == sizeof(count))
+		return count;
+	CHECK_EQ(errno, EAGAIN);
+	return 0;
+}
+
+void eventfd_ring(int fd)
+{
+	u64 one = 1;
+
+	CHECK_EQ(write(fd, &one, sizeof(one)), sizeof(one));
+}
+
+volatile struct mvm_ring *vcpu_ring(const struct vcpu *vcpu)
+{
+	return (void *)vcpu->run + MVM_RING_OFFSET;
+}
+
+bool ring_take(const struct vcpu *vcpu, struct mvm_posted_write *write)
+{
+	struct mvm_ring *ring = (void *)vcpu_ring(vcpu);
+	u32 tail = ring->tail;
+
+	if (__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == tail)
+		return false;
+	*write = ring->entries[tail % MVM_RING_ENTRIES];
+	__atomic_store_n(&ring->tail, tail + 1, __ATOMIC_RELEASE);
+	return true;
 }

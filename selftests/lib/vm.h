@@ -123,6 +123,17 @@ void sleep_ns(u32 ns);
 /* Set immediate_exit, kick, and join: the vCPU is stopped after it. */
 u32 vcpu_stop(struct vcpu *vcpu);
 
+/* Doorbells, posted ports: -1 and errno, as the ioctls. */
+int try_doorbell(struct vm *vm, u32 flags, int fd, u16 port, u8 bytes, u32 data);
+int try_posted(struct vm *vm, u32 flags, u16 port, u32 count);
+/* An eventfd that does not block; how often it was signalled since the last time. */
+int eventfd_new(void);
+u64 eventfd_take(int fd);
+void eventfd_ring(int fd);
+/* The ring of posted writes in a vCPU's mapping; the oldest entry, or false. */
+volatile struct mvm_ring *vcpu_ring(const struct vcpu *vcpu);
+bool ring_take(const struct vcpu *vcpu, struct mvm_posted_write *write);
+
 /* IA32 bits that tests need by name */
 #define X86_CR0_PE	(1UL << 0)
 #define X86_CR0_MP	(1UL << 1)

@@ -7,10 +7,12 @@
  *   device   open("/dev/mini-vm")            MVM_GET_INFO, MVM_GET_SUPPORTED_CPUID,
  *                                            MVM_CREATE_VM
  *   VM       returned by MVM_CREATE_VM       MVM_SET_SLOT, MVM_CREATE_VCPU,
- *                                            MVM_SET_MSR_POLICY, MVM_SIGNAL_MSI
+ *                                            MVM_SET_MSR_POLICY, MVM_SIGNAL_MSI,
+ *                                            MVM_SET_DOORBELL, MVM_SET_POSTED
  *   vCPU     returned by MVM_CREATE_VCPU     MVM_RUN and the rest; mmap() gives the
- *                                            run page, poll() says POLLIN when an
- *                                            exit waits
+ *                                            run page and the ring of posted writes,
+ *                                            poll() says POLLIN when an exit waits,
+ *                                            POLLPRI when the ring has entries
  *
  * Rules that hold for every ioctl:
  *
@@ -235,9 +237,11 @@ struct mvm_slot {
  * and may be pinned and reniced.
  *
  * mmap() of the descriptor, shared, at offset 0 and run_size bytes long, gives
- * the run page (anything else: EINVAL).  poll() reports POLLIN while the exit of
- * an asynchronous run waits, and POLLHUP once the owner is gone.  Closing the
- * descriptor stops the vCPU for good; its id stays taken.
+ * the run page and behind it, at MVM_RING_OFFSET, the VM's ring of posted writes
+ * (anything else: EINVAL).  poll() reports POLLIN while the exit of an
+ * asynchronous run waits, POLLPRI while the ring has entries (MVM_SET_POSTED),
+ * and POLLHUP once the owner is gone.  Closing the descriptor stops the vCPU for
+ * good; its id stays taken.
  *
  * Errors: EINVAL (id), EEXIST (id taken), ENOMEM, EAGAIN (no thread could be made:
  * memory, or the host's limit of threads), EMFILE, EIO (the owner's address space
@@ -298,6 +302,90 @@ struct mvm_msi {
 };
 
 #define MVM_SIGNAL_MSI		_IO(MVM_IOC_MAGIC, 0x13)
+
+/**
+ * struct mvm_doorbell - signal an eventfd when the guest writes to a port
+ *			 (MVM_SET_DOORBELL)
+ * @size:	sizeof(struct mvm_doorbell)
+ * @flags:	MVM_DOORBELL_* bits
+ * @eventfd:	descriptor of an eventfd; not looked at with MVM_DOORBELL_REMOVE
+ * @data:	with MVM_DOORBELL_MATCH: the value, zero extended; else 0
+ * @port:	the port; of a wide write, the first one
+ * @bytes:	width of the write: 1, 2 or 4; 0: any
+ * @reserved:	must be 0
+ *
+ * An OUT to the port, of this width, and with MVM_DOORBELL_MATCH of this value,
+ * adds 1 to the eventfd, and the guest goes on without an exit to user space.
+ * INs, OUTSs and OUTs that match no doorbell are exits as ever.  Doorbells may
+ * share a port as long as no write can ring two of them.  They may be added and
+ * removed while vCPUs run.  To remove one, give the same port, width and match;
+ * when that returns, the eventfd is signalled no more.
+ *
+ * Errors: EINVAL (width, value, flag, not an eventfd), EBADF, EEXIST (a write
+ * would ring two, or writes to the port are posted), ENOENT (none to remove),
+ * ENOSPC (the VM has MVM_MAX_DOORBELLS), ENOMEM.
+ */
+struct mvm_doorbell {
+	__u32 size;
+	__u32 flags;
+	__s32 eventfd;
+	__u32 data;
+	__u16 port;
+	__u8  bytes;
+	__u8  reserved[5];
+};
+
+/* only writes of @data */
+#define MVM_DOORBELL_MATCH	(1U << 0)
+#define MVM_DOORBELL_REMOVE	(1U << 1)
+/* doorbells that a VM may have */
+#define MVM_MAX_DOORBELLS	128
+
+#define MVM_SET_DOORBELL	_IO(MVM_IOC_MAGIC, 0x15)
+
+/**
+ * struct mvm_posted_ports - post the guest's writes to a range of ports
+ *			     (MVM_SET_POSTED)
+ * @size:	sizeof(struct mvm_posted_ports)
+ * @flags:	MVM_POSTED_REMOVE or 0
+ * @port:	first port
+ * @reserved:	must be 0
+ * @count:	ports, at least 1
+ *
+ * An OUT to one of the ports (of a wide write, the first one counts) is appended
+ * to the VM's ring, struct mvm_ring, and the guest goes on without an exit to
+ * user space.  When the ring is full the OUT is an ordinary MVM_EXIT_IO.  INs and
+ * OUTSs always are.
+ *
+ * Order is kept if user space takes what the ring holds before it serves any
+ * exit: the writes of all vCPUs are in one ring, and one that was posted before
+ * an exit, by the same vCPU or by another whose write the exiting one has seen the
+ * effect of, is there when the exit is.  Likewise when a doorbell's eventfd is
+ * read.
+ *
+ * While the ring has entries, poll() of each vCPU descriptor reports POLLPRI.  A
+ * sleeping poll() is woken not by the write itself but soon after it: when the
+ * vCPU halts, the host is interrupted or has other work, at the latest after 10
+ * ms of guest code.
+ *
+ * May be called while vCPUs run.  When a removal returns, nothing is posted for
+ * these ports any more; entries that are in the ring stay.
+ *
+ * Errors: EINVAL (range, flag), EEXIST (a port has a doorbell, or is posted
+ * already), ENOENT (removal: a port is not posted), ENOMEM.  After an error
+ * nothing has changed.
+ */
+struct mvm_posted_ports {
+	__u32 size;
+	__u32 flags;
+	__u16 port;
+	__u16 reserved;
+	__u32 count;
+};
+
+#define MVM_POSTED_REMOVE	(1U << 0)
+
+#define MVM_SET_POSTED		_IO(MVM_IOC_MAGIC, 0x16)
 
 /* ------------------------------------------------------------------------
  * vCPU: registers
@@ -955,6 +1043,46 @@ struct mvm_run {
 		__u8 pad[128];
 	};
 	struct mvm_sregs sregs;
+};
+
+/**
+ * struct mvm_posted_write - an entry of the ring
+ * @port:	first port
+ * @bytes:	1, 2 or 4
+ * @reserved:	0
+ * @data:	the value, zero extended
+ */
+struct mvm_posted_write {
+	__u16 port;
+	__u8  bytes;
+	__u8  reserved;
+	__u32 data;
+};
+
+/* entries of the ring, and where it is in a vCPU's mapping */
+#define MVM_RING_ENTRIES	256
+#define MVM_RING_OFFSET		4096
+
+/**
+ * struct mvm_ring - the posted writes of a VM (MVM_SET_POSTED)
+ * @head:	module: entries written so far, modulo 2^32
+ * @reserved0:	0
+ * @tail:	user: entries taken so far, modulo 2^32
+ * @reserved1:	0
+ * @entries:	number n is in entries[n % MVM_RING_ENTRIES]
+ *
+ * All vCPUs of a VM show the same ring in their mappings.  User space reads @head
+ * (with acquire semantics), takes the entries from @tail on, and then writes
+ * @tail (with release semantics).  The module reads nothing but @tail; a wrong one
+ * harms the VM alone: entries are lost or seen twice, or, when it is no number of
+ * the last MVM_RING_ENTRIES, the ring is full.
+ */
+struct mvm_ring {
+	__u32 head;
+	__u32 reserved0[15];
+	__u32 tail;
+	__u32 reserved1[15];
+	struct mvm_posted_write entries[MVM_RING_ENTRIES];
 };
 
 /* ------------------------------------------------------------------------

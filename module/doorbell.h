@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * doorbell.h - OUTs that ring doorbells or are posted.
+ */
+#ifndef MVM_DOORBELL_H
+#define MVM_DOORBELL_H
+
+#include <linux/eventfd.h>
+#include "ports.h"
+#include "vcpu.h"
+#include "vm.h"
+
+/* What OUT to a port does; anything but PORT_EXITS is for mvm_port_write(). */
+static inline u8 mvm_port_use(struct mvm_vm *vm, u16 port)
+{
+	const struct mvm_ports *ports = smp_load_acquire(&vm->ports);
+
+	return ports ? smp_load_acquire(&ports->use[port]) : PORT_EXITS;
+}
+
+bool mvm_post_write(struct mvm_vcpu *vcpu, u16 port, u8 bytes, u32 data);
+
+/**
+ * mvm_port_write() - try to serve an OUT here
+ * @vcpu: vCPU whose window is open
+ * @use: of the port: mvm_port_use(), not PORT_EXITS
+ * @port: the port
+ * @bytes: width
+ * @data: value, zero extended
+ *
+ * eventfd_signal() takes spinlocks that are not raw and may wake threads.  With
+ * IRQs off that is allowed, in a window as in an interrupt: nothing raw is held, so
+ * lockdep agrees (PROVE_RAW_LOCK_NESTING, too).  On PREEMPT_RT such locks sleep,
+ * so there it waits until the window is closed: run_window().
+ *
+ * Return: false: it is an ordinary exit.
+ */
+static __always_inline bool mvm_port_write(struct mvm_vcpu *vcpu, u8 use, u16 port, u8 bytes,
+					   u32 data)
+{
+	const struct port_doorbell *doorbell;
+
+	if (use == PORT_POSTED)
+		return mvm_post_write(vcpu, port, bytes, data);
+	doorbell = ports_find_doorbell(vcpu->vm->ports, use, bytes, data);
+	if (!doorbell)
+		return false;
+	vcpu->stats.doorbells++;
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		vcpu->rung = doorbell->eventfd;
+	else
+		mvm_eventfd_signal(doorbell->eventfd);
+	return true;
+}
+
+long mvm_set_doorbell(void *vm, void *args);
+long mvm_set_posted(void *vm, void *args);
+void mvm_ports_destroy(struct mvm_vm *vm);
+
+#endif /* MVM_DOORBELL_H */

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * doorbell.c - OUTs of the guest that signal an eventfd
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lib/guest.h"
+
+#define BELL		0x700
+/* ------------------------------------------------------------------------
+ * The guest's side
+ */
+
+/* the guest counts, the host says what it waits for */
+static volatile u64 rounds, flag;
+
+/* ------------------------------------------------------------------------
+ * Which writes ring
+ */
+
+static void guest_widths(u64 arg)
+{
+	(void)arg;
+	gout8(BELL, 1);
+	gout16(BELL, 2);
+	gout32(BELL, 3);
+	GUEST_SYNC(1);
+	gout8(BELL + 1, 4);
+}
+
+static void test_any(void)
+{
+	int bell = eventfd_new();
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_widths, 0);
+	CHECK_OK(try_doorbell(&vm, 0, bell, BELL, 0, 0));
+	guest_sync(&vcpu, 1);
+	CHECK_EQ(eventfd_take(bell), 3);
+	CHECK_EQ(vcpu_stat(&vcpu, "doorbells"), 3);
+	/* the next port is another one */
+	guest_exit(&vcpu, MVM_EXIT_IO);
+	CHECK_EQ(vcpu.run->io.port, BELL + 1);
+	CHECK_EQ(vcpu.run->io.data, 4);
+	guest_done(&vcpu);
+	CHECK_EQ(eventfd_take(bell), 0);
+}
+
+/* Exits with this value; the answer lets it go on. */
+static void exits_with(struct vcpu *vcpu, u8 bytes, u32 data)
+{
+	guest_exit(vcpu, MVM_EXIT_IO);
+	CHECK_EQ(vcpu->run->io.port, BELL);
+	CHECK_EQ(vcpu->run->io.bytes, bytes);
+	CHECK_EQ(vcpu->run->io.flags, 0);
+	CHECK_EQ(vcpu->run->io.data, data);
+}
+
+static void test_width(void)
+{
+	int bell = eventfd_new();
+	struct vcpu vcpu;
+	struct vm vm;
+
+	for (u8 bytes = 1; bytes <= 4; bytes *= 2) {
+		guest_create(&vm, &vcpu, 0, guest_widths, 0);
+		CHECK_OK(try_doorbell(&vm, 0, bell, BELL, bytes, 0));
+		if (bytes != 1)
+			exits_with(&vcpu, 1, 1);
+		if (bytes != 2)
+			exits_with(&vcpu, 2, 2);
+		if (bytes != 4)
+			exits_with(&vcpu, 4, 3);
+		guest_sync(&vcpu, 1);
+		CHECK_EQ(eventfd_take(bell), 1);
+		vcpu_destroy(&vcpu);
+		vm_destroy(&vm);
+	}
+}
+
+static void guest_values(u64 arg)
+{
+	(void)arg;
+	gout32(BELL, 0x10007);
+	gout32(BELL, 7);
+	gout8(BELL, 7);
+	gout8(BELL, 0);
+	/* AL counts, not what is above it */
+	asm volatile("outb %%al, %%dx" : : "a"(0xabcdef08), "d"(BELL));
+	asm volatile("outw %%ax, %%dx" : : "a"(0xabcd0009), "d"(BELL));
+	GUEST_SYNC(1);
+}
+
+static void test_match(void)
+{
+	int seven = eventfd_new(), eight = eventfd_new(), nine = eventfd_new(), zero = eventfd_new();
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_values, 0);
+	CHECK_OK(try_doorbell(&vm, MVM_DOORBELL_MATCH, seven, BELL, 0, 7));
+	CHECK_OK(try_doorbell(&vm, MVM_DOORBELL_MATCH, eight, BELL, 1, 8));
+	CHECK_OK(try_doorbell(&vm, MVM_DOORBELL_MATCH, nine, BELL, 2, 9));
+	CHECK_OK(try_doorbell(&vm, MVM_DOORBELL_MATCH, zero, BELL, 4, 0));
+	exits_with(&vcpu, 4, 0x10007);
+	CHECK_EQ(eventfd_take(seven), 0);
+	exits_with(&vcpu, 1, 0);
+	CHECK_EQ(eventfd_take(seven), 2);
+	guest_sync(&vcpu, 1);
+	CHECK_EQ(eventfd_take(seven), 0);
+	CHECK_EQ(eventfd_take(eight), 1);
+	CHECK_EQ(eventfd_take(nine), 1);
+	CHECK_EQ(eventfd_take(zero), 0);
+}
+
+static void guest_others(u64 arg)
+{
+	static const u8 text[2] = { 1, 2 };
+	const u8 *p = text;
+	u64 n = 2;
+
+	(void)arg;
+	(void)gin32(BELL);
+	asm volatile("rep outsb" : "+S"(p), "+c"(n) : "d"(BELL) : "memory");
+	gout8(BELL, 1);
+}
+
+static void test_others(void)
+{
+	int bell = eventfd_new();
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_others, 0);
+	CHECK_OK(try_doorbell(&vm, 0, bell, BELL, 0, 0));
+	guest_exit(&vcpu, MVM_EXIT_IO);
+	CHECK_EQ(vcpu.run->io.flags, MVM_IO_IN);
+	guest_exit(&vcpu, MVM_EXIT_IO);
+	CHECK_EQ(vcpu.run->io.flags, MVM_IO_STRING | MVM_IO_REP);
+	CHECK_EQ(eventfd_take(bell), 0);
+	guest_done(&vcpu);
+	CHECK_EQ(eventfd_take(bell), 1);
+}
+
+static void guest_step(u64 arg)
+{
+	u64 at;
+
+	(void)arg;
+	asm volatile(TRY("pushfq\n\t"
+			 "orq $0x100, (%%rsp)\n\t"
+			 "leaq 8f(%%rip), %0\n\t"
+			 "popfq\n\t"
+			 "outb %%al, %%dx\n"
+			 "8:\n\t"
+			 "nop")
+		     "pushfq\n\t"
+		     "andq $~0x100, (%%rsp)\n\t"
+		     "popfq"
+		     : "=&r"(at) : "a"(1), "d"(BELL) : "memory", "cc");
+	GUEST_EQ(guest_trap.vector, 1);
+	GUEST_EQ(guest_trap.rip, at);
+	GUEST_EQ(guest_trap.dr6 & 0x4000, 0x4000);
+}
+
+static void test_step(void)
+{
+	int bell = eventfd_new();
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_step, 0);
+	CHECK_OK(try_doorbell(&vm, 0, bell, BELL, 0, 0));
+	guest_done(&vcpu);
+	CHECK_EQ(eventfd_take(bell), 1);
+}
+
+/* ------------------------------------------------------------------------
+ * Doorbells come and go
+ */
+
+static void test_limit(void)
+{
+	int bell = eventfd_new();
+	struct vm vm;
+
+	vm_create(&vm, 0);
+	for (u32 round = 0; round < 2; round++) {
+		for (u32 i = 0; i < MVM_MAX_DOORBELLS; i++)
+			CHECK_OK(try_doorbell(&vm, MVM_DOORBELL_MATCH, bell, BELL + i % 5, 4, i));
+		CHECK_ERR(try_doorbell(&vm, 0, bell, 1, 4, 0), ENOSPC);
+		for (u32 i = 0; i < MVM_MAX_DOORBELLS; i++)
+			CHECK_OK(try_doorbell(&vm, MVM_DOORBELL_MATCH | MVM_DOORBELL_REMOVE, -1,
+					      BELL + i % 5, 4, i));
+	}
+}
+
+static void guest_ring_for_ever(u64 arg)
+{
+	(void)arg;
+	for (;;) {
+		rounds++;
+		gout8(BELL, 1);
+	}
+}
+
+static void test_remove(void)
+{
+	int bell[2] = { eventfd_new(), eventfd_new() };
+	u64 rung = 0, exits = 0;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_ring_for_ever, 0);
+	for (u32 i = 0; i < 100; i++) {
+		CHECK_OK(try_doorbell(&vm, 0, bell[i % 2], BELL, i % 3 ? 1 : 0, 0));
+		vcpu_run_async(&vcpu);
+		sleep_ns(20000 << i % 4);
+		CHECK_OK(try_doorbell(&vm, MVM_DOORBELL_REMOVE, -1, BELL, i % 3 ? 1 : 0, 0));
+		/* never again, and the guest's next OUT is an exit */
+		rung += eventfd_take(bell[i % 2]);
+		CHECK(vcpu_poll(&vcpu, 5000));
+		CHECK_EQ(vcpu.run->exit_reason, MVM_EXIT_IO);
+		CHECK_EQ(vcpu.run->io.port, BELL);
+		exits++;
+		CHECK_EQ(eventfd_take(bell[0]), 0);
+		CHECK_EQ(eventfd_take(bell[1]), 0);
+	}
+	/* no OUT was lost, and none counted twice */
+	CHECK_EQ(*GUEST_VAR(&vm, rounds), rung + exits);
+	CHECK(rung > 100);
+	CHECK_EQ(vcpu_stat(&vcpu, "doorbells"), rung);
+}
+
+static void guest_ring(u64 n)
+{
+	while (n--)
+		gout32(BELL, n);
+}
+
+static void test_closed(void)
+{
+	int bell = eventfd_new(), copy = CHECK_OK(dup(bell));
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_ring, 10);
+	CHECK_OK(try_doorbell(&vm, 0, bell, BELL, 0, 0));
+	close(bell);
+	guest_done(&vcpu);
+	CHECK_EQ(eventfd_take(copy), 10);
+	vcpu_destroy(&vcpu);
+	vm_destroy(&vm);
+
+	/* the doorbell alone keeps it */
+	guest_create(&vm, &vcpu, 0, guest_ring, 10);
+	CHECK_OK(try_doorbell(&vm, 0, copy, BELL, 0, 0));
+	close(copy);
+	guest_done(&vcpu);
+	CHECK_EQ(vcpu_stat(&vcpu, "doorbells"), 10);
+}
+
+static void test_vm_end(void)
+{
+	int bell = eventfd_new();
+
+	for (u32 i = 0; i < 20; i++) {
+		struct vcpu vcpu;
+		struct vm vm;
+
+		guest_create(&vm, &vcpu, 0, guest_ring_for_ever, 0);
+		CHECK_OK(try_doorbell(&vm, 0, bell, BELL, 0, 0));
+		vcpu_run_async(&vcpu);
+		sleep_ns(30000 << i % 4);
+		if (i % 2)
+			vm_destroy(&vm);
+		vcpu_destroy(&vcpu);
+		if (i % 2 == 0)
+			vm_destroy(&vm);
+		/* nobody rings now, and the eventfd is as ever */
+		eventfd_take(bell);
+		CHECK_EQ(eventfd_take(bell), 0);
+		eventfd_ring(bell);
+		CHECK_EQ(eventfd_take(bell), 1);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Who waits, and who else rings
+ */
+
+static void guest_call(u64 n)
+{
+	for (u64 i = 1; i <= n; i++) {
+		gout8(BELL, 1);
+		while (flag < i)
+			gpause();
+	}
+}
+
+struct waiter {
+	struct vm *vm;
+	int bell;
+	u32 rounds;
+};
+
+/* Sleeps until it rings, and tells the guest so. */
+static void *wait_for_bell(void *arg)
+{
+	struct waiter *w = arg;
+
+	for (u32 i = 1; i <= w->rounds; i++) {
+		struct pollfd p = { .fd = w->bell, .events = POLLIN };
+
+		CHECK_EQ(poll(&p, 1, 10000), 1);
+		CHECK_EQ(eventfd_take(w->bell), 1);
+		*GUEST_VAR(w->vm, flag) = i;
+	}
+	return NULL;
+}
+
+static void test_waiter(void)
+{
+	struct waiter w = { .bell = eventfd_new(), .rounds = 1000 };
+	pthread_t thread;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_call, w.rounds);
+	w.vm = &vm;
+	CHECK_OK(try_doorbell(&vm, 0, w.bell, BELL, 0, 0));
+	CHECK_EQ(pthread_create(&thread, NULL, wait_for_bell, &w), 0);
+	guest_done(&vcpu);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(vcpu_stat(&vcpu, "doorbells"), w.rounds);
+}
+
+#define TWO_RINGS	20000
+
+static void test_two_vcpus(void)
+{
+	int bell = eventfd_new();
+	struct vcpu vcpu[2];
+	struct vm vm;
+
+	guest_create(&vm, &vcpu[0], 0, guest_ring, TWO_RINGS);
+	vcpu_create(&vcpu[1], &vm, 1);
+	guest_vcpu(&vcpu[1], guest_ring, TWO_RINGS);
+	CHECK_OK(try_doorbell(&vm, 0, bell, BELL, 0, 0));
+	vcpu_run_async(&vcpu[0]);
+	vcpu_run_async(&vcpu[1]);
+	for (u32 i = 0; i < 2; i++) {
+		CHECK(vcpu_poll(&vcpu[i], 10000));
+		guest_check(&vcpu[i]);
+		CHECK(guest_is_done(&vcpu[i]));
+		CHECK_EQ(vcpu_stat(&vcpu[i], "doorbells"), TWO_RINGS);
+	}
+	CHECK_EQ(eventfd_take(bell), 2 * TWO_RINGS);
+}
+
+static const struct test tests[] = {
+	{ "doorbell: OUTs of every width ring, and the guest goes on", test_any },
+	{ "doorbell: one with a width leaves the other widths alone", test_width },
+	{ "doorbell: one with a value leaves the other values alone", test_match },
+	{ "doorbell: IN and OUTS are exits as ever", test_others },
+	{ "doorbell: a guest that steps sees the OUT as one step", test_step },
+	{ "doorbell: as many as are promised, and again after their removal", test_limit },
+	{ "doorbell: removed while the guest rings, it is silent", test_remove },
+	{ "doorbell: its owner may close the eventfd", test_closed },
+	{ "doorbell: the VM may end while the guest rings", test_vm_end },
+	{ "doorbell: who sleeps in poll() wakes, a thousand times", test_waiter },
+	{ "doorbell: two vCPUs ring it, and no ring is lost", test_two_vcpus },
+};
+
+TEST_MAIN(tests)
