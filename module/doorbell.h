@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * doorbell.h - OUTs that ring doorbells or are posted.
+ * doorbell.h - eventfds on both ways: OUTs that ring doorbells or are posted
+ * (doorbell.c), and eventfds that send interrupts (irqfd.c).
  */
 #ifndef MVM_DOORBELL_H
 #define MVM_DOORBELL_H
@@ -56,5 +57,8 @@ static __always_inline bool mvm_port_write(struct mvm_vcpu *vcpu, u8 use, u16 po
 long mvm_set_doorbell(void *vm, void *args);
 long mvm_set_posted(void *vm, void *args);
 void mvm_ports_destroy(struct mvm_vm *vm);
+
+long mvm_set_irqfd(void *vm, void *args);
+void mvm_irqfds_destroy(struct mvm_vm *vm);
 
 #endif /* MVM_DOORBELL_H */

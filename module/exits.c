@@ -469,7 +469,11 @@ static enum exit_result exit_io(struct mvm_vcpu *vcpu)
 	if (use == PORT_EXITS || !mvm_port_write(vcpu, use, port, bytes, out_data(vcpu, bytes)))
 		return forward_io(vcpu);
 	skip(vcpu);
-	return vcpu->rung ? EXIT_CLOSE : EXIT_RESUME;
+	/*
+	 * The eventfd may be one that sends an interrupt to this vCPU: the request
+	 * is set, but no IPI comes from one's own CPU.
+	 */
+	return READ_ONCE(vcpu->requests) || vcpu->rung ? EXIT_CLOSE : EXIT_RESUME;
 }
 
 /* An access to an MSR that we do not serve: user space does, or it faults. */

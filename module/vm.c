@@ -32,7 +32,8 @@ static void free_vm(struct kref *refs)
 	struct mvm_vcpu *vcpu;
 	unsigned int i;
 
-	/* First: the mmu notifier's callbacks look at the vCPUs. */
+	/* First: signals and the mmu notifier's callbacks look at the vCPUs. */
+	mvm_irqfds_destroy(vm);
 	mvm_memory_destroy(vm);
 	mvm_ports_destroy(vm);
 	mvm_for_each_vcpu(vm, i, vcpu)
@@ -205,6 +206,8 @@ static const struct mvm_ioctl_op vm_ioctls[] = {
 	MVM_IOCTL(MVM_CREATE_VCPU, struct mvm_create_vcpu, .handler = mvm_vcpu_create),
 	MVM_IOCTL(MVM_SET_MSR_POLICY, struct mvm_msr_policy, .handler = vm_set_msr_policy),
 	MVM_IOCTL(MVM_SIGNAL_MSI, struct mvm_msi, .handler = vm_signal_msi),
+	MVM_IOCTL(MVM_SET_IRQFD, struct mvm_irqfd, .handler = mvm_set_irqfd,
+		  .flags = MVM_IRQFD_REMOVE),
 	MVM_IOCTL(MVM_SET_DOORBELL, struct mvm_doorbell, .handler = mvm_set_doorbell,
 		  .flags = MVM_DOORBELL_MATCH | MVM_DOORBELL_REMOVE),
 	MVM_IOCTL(MVM_SET_POSTED, struct mvm_posted_ports, .handler = mvm_set_posted,
@@ -268,6 +271,7 @@ long mvm_vm_create(void *object, void *data)
 	vm->flags = args->flags;
 	vm->serial = atomic64_inc_return(&last_serial);
 	vm->tsc_offset = -(s64)(rdtsc() + READ_ONCE(mvm_tsc_lost));
+	INIT_LIST_HEAD(&vm->irqfds);
 	raw_spin_lock_init(&vm->ring_lock);
 	init_waitqueue_head(&vm->ring_wait);
 	ret = -ENOMEM;

@@ -6,6 +6,7 @@
 #define MVM_VM_H
 
 #include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/mm_types.h>
 #include <linux/wait.h>
 #include "memory.h"
@@ -37,7 +38,8 @@ struct mvm_vm {
 	struct mvm_vcpu *vcpus[MVM_MAX_VCPUS];	/* [V] to set, [a] to read */
 	struct mvm_memory memory;		/* [m] */
 
-	/* doorbells and posted writes: doorbell.c */
+	/* eventfds and posted writes: doorbell.c, irqfd.c */
+	struct list_head irqfds;		/* [V] */
 	struct mvm_ports *ports;		/* [V] to change, [a] to read; NULL: none yet */
 	raw_spinlock_t ring_lock;		/* taken in windows */
 	struct mvm_ring *ring;			/* [r] shared with user space; contents hostile */

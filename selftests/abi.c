@@ -120,6 +120,16 @@ static int some_eventfd(void)
 	return fd;
 }
 
+static void fill_irqfd(struct ctx *c, void *arg)
+{
+	struct mvm_irqfd *a = arg;
+
+	(void)c;
+	a->eventfd = some_eventfd();
+	a->address = 0xfee00000;
+	a->data = 0x40;
+}
+
 static void fill_doorbell(struct ctx *c, void *arg)
 {
 	struct mvm_doorbell *a = arg;
@@ -249,6 +259,8 @@ static const struct row {
 	  .reserved = { RANGE(struct mvm_msr_policy, reserved) } },
 	{ ROW(FD_VM, MVM_SIGNAL_MSI, mvm_msi), .fill = fill_msi,
 	  .reserved = { RANGE(struct mvm_msi, reserved) } },
+	{ ROW(FD_VM, MVM_SET_IRQFD, mvm_irqfd), .flags = MVM_IRQFD_REMOVE,
+	  .fill = fill_irqfd },
 	{ ROW(FD_VM, MVM_SET_DOORBELL, mvm_doorbell),
 	  .flags = MVM_DOORBELL_MATCH | MVM_DOORBELL_REMOVE,
 	  .fill = fill_doorbell,
@@ -862,6 +874,7 @@ SIZE(mvm_slot, 40);
 SIZE(mvm_create_vcpu, 16);
 SIZE(mvm_msr_policy, 16);
 SIZE(mvm_msi, 24);
+SIZE(mvm_irqfd, 24);
 SIZE(mvm_doorbell, 24);
 SIZE(mvm_posted_ports, 16);
 SIZE(mvm_segment, 24);
@@ -1251,6 +1264,41 @@ static void test_msi(void)
 	m.data = 0x40;
 	m.address = 0xfee00000 | dev_info()->max_vcpus << 12;
 	CHECK_ERR(mvm_ioctl(c.vm.fd, MVM_SIGNAL_MSI, &m), ENOENT);
+}
+
+static void test_irqfd(void)
+{
+	struct mvm_irqfd i = {
+		.eventfd = eventfd_new(), .address = 0xfee00000, .data = 0x40,
+	};
+	struct ctx c;
+
+	ctx_open(&c, out_forever, sizeof(out_forever));
+	i.address = 0xfed00000;
+	CHECK_ERR(mvm_ioctl(c.vm.fd, MVM_SET_IRQFD, &i), EINVAL);
+	i.address = 0x1fee00000;
+	CHECK_ERR(mvm_ioctl(c.vm.fd, MVM_SET_IRQFD, &i), EINVAL);
+	i.address = 0xfee00000;
+	i.data = 15;
+	CHECK_ERR(mvm_ioctl(c.vm.fd, MVM_SET_IRQFD, &i), EINVAL);
+	i.data = 0x540;
+	CHECK_ERR(mvm_ioctl(c.vm.fd, MVM_SET_IRQFD, &i), EINVAL);
+	i.data = 0x40;
+	/* a removal has no message */
+	i.flags = MVM_IRQFD_REMOVE;
+	CHECK_ERR(mvm_ioctl(c.vm.fd, MVM_SET_IRQFD, &i), EINVAL);
+	CHECK_ERR(try_irqfd(&c.vm, MVM_IRQFD_REMOVE, i.eventfd, 1), EINVAL);
+	CHECK_ERR(try_irqfd(&c.vm, MVM_IRQFD_REMOVE, i.eventfd, 0), ENOENT);
+	CHECK_ERR(try_irqfd(&c.vm, MVM_IRQFD_REMOVE, -1, 0), EBADF);
+	CHECK_ERR(try_irqfd(&c.vm, 0, -1, 0x40), EBADF);
+	CHECK_ERR(try_irqfd(&c.vm, 0, 9999, 0x40), EBADF);
+	CHECK_ERR(try_irqfd(&c.vm, 0, c.vm.fd, 0x40), EINVAL);
+	CHECK_ERR(try_irqfd(&c.vm, 0, dev_fd(), 0x40), EINVAL);
+	CHECK_OK(try_irqfd(&c.vm, 0, i.eventfd, 0x40));
+	CHECK_ERR(try_irqfd(&c.vm, 0, i.eventfd, 0x40), EEXIST);
+	CHECK_ERR(try_irqfd(&c.vm, 0, dup(i.eventfd), 0x41), EEXIST);
+	CHECK_OK(try_irqfd(&c.vm, MVM_IRQFD_REMOVE, dup(i.eventfd), 0));
+	CHECK_ERR(try_irqfd(&c.vm, MVM_IRQFD_REMOVE, i.eventfd, 0), ENOENT);
 }
 
 static void test_doorbell(void)
@@ -1724,6 +1772,8 @@ static const struct test tests[] = {
 	{ "set_msr_policy: knows two policies", test_msr_policy },
 	{ "signal_msi: address, vector, mode and destination are checked",
 	  test_msi },
+	{ "set_irqfd: message, descriptor and what is there are checked",
+	  test_irqfd },
 	{ "set_doorbell: width, value, descriptor and what is there are checked",
 	  test_doorbell },
 	{ "set_posted: the range and what is there are checked", test_posted },

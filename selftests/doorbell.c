@@ -1,21 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * doorbell.c - OUTs of the guest that signal an eventfd
+ * doorbell.c - eventfds on both ways: OUTs of the guest that signal one
+ * (doorbells), and signals that send the guest an interrupt (irqfds)
  */
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/guest.h"
+#include "lib/proc.h"
 
 #define BELL		0x700
+#define APIC_MSR(reg)	(0x800 + (reg))
+#define R_EOI		0x0b
+#define R_SVR		0x0f
+
 /* ------------------------------------------------------------------------
  * The guest's side
  */
 
 /* the guest counts, the host says what it waits for */
 static volatile u64 rounds, flag;
+
+static void on_irq(struct trap_frame *frame)
+{
+	(void)frame;
+	gwrmsr(APIC_MSR(R_EOI), 0);
+}
+
+static void start_apic(void)
+{
+	gwrmsr(MSR_APIC_BASE, grdmsr(MSR_APIC_BASE) | 1UL << 10);
+	gwrmsr(APIC_MSR(R_SVR), 0x1ff);
+	for (int i = 32; i < 256; i++)
+		guest_handler[i] = on_irq;
+}
 
 /* ------------------------------------------------------------------------
  * Which writes ring
@@ -362,6 +385,344 @@ static void test_two_vcpus(void)
 	CHECK_EQ(eventfd_take(bell), 2 * TWO_RINGS);
 }
 
+static void guest_loop_back(u64 arg)
+{
+	(void)arg;
+	start_apic();
+	gsti();
+	for (u32 i = 1; i <= 100; i++) {
+		gout8(BELL, 1);
+		/* no IPI tells a CPU of what it does itself */
+		gnop();
+		GUEST_EQ(guest_count[0x50], i);
+	}
+}
+
+static void test_loop_back(void)
+{
+	int bell = eventfd_new();
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_loop_back, 0);
+	CHECK_OK(try_doorbell(&vm, 0, bell, BELL, 0, 0));
+	CHECK_OK(try_irqfd(&vm, 0, bell, 0x50));
+	guest_done(&vcpu);
+	CHECK_EQ(eventfd_take(bell), 0);
+}
+
+/* ------------------------------------------------------------------------
+ * irqfds
+ */
+
+static void guest_wait_irqs(u64 halt)
+{
+	start_apic();
+	GUEST_SYNC(1);
+	for (u32 i = 1;; i++) {
+		while (guest_count[0x50] < i) {
+			if (halt) {
+				gsti_hlt();
+			} else {
+				gsti();
+				gpause();
+				gcli();
+			}
+		}
+		rounds = guest_count[0x50];
+	}
+}
+
+/* Wait until the guest has counted so many interrupts. */
+static bool counts(struct vm *vm, u64 n)
+{
+	for (u32 ms = 0; ms < 5000; ms++) {
+		if (*GUEST_VAR(vm, rounds) >= n)
+			return true;
+		sleep_ns(1000000);
+	}
+	return false;
+}
+
+/* Signals one after the other: each brings its interrupt. */
+static void one_by_one(u64 halt, u32 n)
+{
+	int line = eventfd_new();
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_wait_irqs, halt);
+	guest_sync(&vcpu, 1);
+	CHECK_OK(try_irqfd(&vm, 0, line, 0x50));
+	vcpu_run_async(&vcpu);
+	for (u32 i = 1; i <= n; i++) {
+		eventfd_ring(line);
+		CHECK(counts(&vm, i));
+		CHECK_EQ(*GUEST_VAR(&vm, rounds), i);
+	}
+	/* the count was taken */
+	CHECK_EQ(eventfd_take(line), 0);
+	vcpu_stop(&vcpu);
+}
+
+static void test_irqfd_running(void)
+{
+	one_by_one(0, 50);
+}
+
+static void test_irqfd_halted(void)
+{
+	one_by_one(1, 500);
+}
+
+static void *ring_storm(void *arg)
+{
+	for (u32 i = 0; i < 20000; i++)
+		eventfd_ring(*(int *)arg);
+	return NULL;
+}
+
+static void test_irqfd_storm(void)
+{
+	int line[2] = { eventfd_new(), eventfd_new() };
+	pthread_t thread[2];
+	struct vcpu vcpu;
+	struct vm vm;
+	u64 before;
+
+	guest_create(&vm, &vcpu, 0, guest_wait_irqs, 1);
+	guest_sync(&vcpu, 1);
+	for (u32 i = 0; i < 2; i++)
+		CHECK_OK(try_irqfd(&vm, 0, line[i], 0x50));
+	vcpu_run_async(&vcpu);
+	for (u32 i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&thread[i], NULL, ring_storm, &line[i]), 0);
+	for (u32 i = 0; i < 2; i++)
+		CHECK_EQ(pthread_join(thread[i], NULL), 0);
+	CHECK(counts(&vm, 1));
+	CHECK(*GUEST_VAR(&vm, rounds) <= 40000);
+	/* after it each one arrives as before */
+	sleep_ns(20000000);
+	before = *GUEST_VAR(&vm, rounds);
+	for (u32 i = 1; i <= 20; i++) {
+		eventfd_ring(line[i % 2]);
+		CHECK(counts(&vm, before + i));
+	}
+	CHECK_EQ(*GUEST_VAR(&vm, rounds), before + 20);
+	vcpu_stop(&vcpu);
+}
+
+static void guest_count_irqs(u64 arg)
+{
+	(void)arg;
+	start_apic();
+	guest_handler[2] = on_irq;
+	for (u32 i = 1;; i++) {
+		GUEST_SYNC(i);
+		asm volatile("sti; nop; nop; cli" : : : "memory");
+	}
+}
+
+/* The guest has seen so many interrupts of each of these vectors, when it looks. */
+static void has_seen(struct vcpu *vcpu, u32 sync, u32 n50, u32 n51)
+{
+	guest_sync(vcpu, sync);
+	CHECK_EQ(GUEST_VAR(vcpu->vm, guest_count)[0][0x50], n50);
+	CHECK_EQ(GUEST_VAR(vcpu->vm, guest_count)[0][0x51], n51);
+}
+
+static void test_irqfd_add_remove(void)
+{
+	int a = eventfd_new(), b = eventfd_new();
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_count_irqs, 0);
+	has_seen(&vcpu, 1, 0, 0);
+	/* a signal from before counts */
+	eventfd_ring(a);
+	eventfd_ring(a);
+	CHECK_OK(try_irqfd(&vm, 0, a, 0x50));
+	CHECK_OK(try_irqfd(&vm, 0, b, 0x51));
+	has_seen(&vcpu, 2, 1, 0);
+	eventfd_ring(b);
+	has_seen(&vcpu, 3, 1, 1);
+	eventfd_ring(a);
+	eventfd_ring(b);
+	has_seen(&vcpu, 4, 2, 2);
+	/* each eventfd once */
+	CHECK_ERR(try_irqfd(&vm, 0, a, 0x60), EEXIST);
+	CHECK_OK(try_irqfd(&vm, MVM_IRQFD_REMOVE, a, 0));
+	CHECK_ERR(try_irqfd(&vm, MVM_IRQFD_REMOVE, a, 0), ENOENT);
+	eventfd_ring(a);
+	eventfd_ring(b);
+	has_seen(&vcpu, 5, 2, 3);
+	CHECK_EQ(eventfd_take(a), 1);
+	/* with another message */
+	CHECK_OK(try_irqfd(&vm, 0, a, 0x51));
+	has_seen(&vcpu, 6, 2, 3);
+	eventfd_ring(a);
+	has_seen(&vcpu, 7, 2, 4);
+	/* what comes between two of them waits for the second */
+	CHECK_OK(try_irqfd(&vm, MVM_IRQFD_REMOVE, a, 0));
+	eventfd_ring(a);
+	CHECK_OK(try_irqfd(&vm, 0, a, 0x50));
+	has_seen(&vcpu, 8, 3, 4);
+}
+
+static void test_irqfd_messages(void)
+{
+	int nmi = eventfd_new(), nobody = eventfd_new();
+	struct mvm_irqfd i = {
+		.eventfd = nobody, .address = 0xfee07000, .data = 0x50,
+	};
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_count_irqs, 0);
+	has_seen(&vcpu, 1, 0, 0);
+	CHECK_OK(try_irqfd(&vm, 0, nmi, 0x400));
+	/* there is no such vCPU: dropped */
+	CHECK_OK(mvm_ioctl(vm.fd, MVM_SET_IRQFD, &i));
+	eventfd_ring(nobody);
+	CHECK_EQ(eventfd_take(nobody), 0);
+	has_seen(&vcpu, 2, 0, 0);
+	CHECK_EQ(GUEST_VAR(&vm, guest_count)[0][2], 0);
+	eventfd_ring(nmi);
+	has_seen(&vcpu, 3, 0, 0);
+	CHECK_EQ(GUEST_VAR(&vm, guest_count)[0][2], 1);
+}
+
+static void test_irqfd_closed(void)
+{
+	int line, copy;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_count_irqs, 0);
+	has_seen(&vcpu, 1, 0, 0);
+	/* the last descriptor counts */
+	line = eventfd_new();
+	copy = CHECK_OK(dup(line));
+	CHECK_OK(try_irqfd(&vm, 0, line, 0x50));
+	close(line);
+	eventfd_ring(copy);
+	has_seen(&vcpu, 2, 1, 0);
+	close(copy);
+	/* those that are gone take no place */
+	for (u32 i = 0; i < 3 * MVM_MAX_IRQFDS; i++) {
+		line = eventfd_new();
+		CHECK_OK(try_irqfd(&vm, 0, line, 0x51));
+		close(line);
+	}
+	has_seen(&vcpu, 3, 1, 0);
+	line = eventfd_new();
+	CHECK_OK(try_irqfd(&vm, 0, line, 0x51));
+	eventfd_ring(line);
+	has_seen(&vcpu, 4, 1, 1);
+}
+
+static void test_irqfd_limit(void)
+{
+	int line[MVM_MAX_IRQFDS + 1];
+	struct vm vm;
+
+	vm_create(&vm, 0);
+	for (u32 i = 0; i <= MVM_MAX_IRQFDS; i++)
+		line[i] = eventfd_new();
+	for (u32 i = 0; i < MVM_MAX_IRQFDS; i++)
+		CHECK_OK(try_irqfd(&vm, 0, line[i], 0x50));
+	CHECK_ERR(try_irqfd(&vm, 0, line[MVM_MAX_IRQFDS], 0x50), ENOSPC);
+	CHECK_OK(try_irqfd(&vm, MVM_IRQFD_REMOVE, line[3], 0));
+	CHECK_OK(try_irqfd(&vm, 0, line[MVM_MAX_IRQFDS], 0x50));
+}
+
+static volatile bool storm_ends;
+
+static void *ring_on(void *arg)
+{
+	while (!storm_ends)
+		eventfd_ring(*(int *)arg);
+	return NULL;
+}
+
+static void test_irqfd_vm_end(void)
+{
+	int line = eventfd_new();
+	pthread_t thread;
+	long refs;
+
+	dev_fd();
+	refs = module_refs();
+	CHECK_EQ(pthread_create(&thread, NULL, ring_on, &line), 0);
+	for (u32 i = 0; i < 50; i++) {
+		struct vcpu vcpu;
+		struct vm vm;
+
+		guest_create(&vm, &vcpu, 0, guest_wait_irqs, i % 2);
+		guest_sync(&vcpu, 1);
+		CHECK_OK(try_irqfd(&vm, 0, line, 0x50));
+		vcpu_run_async(&vcpu);
+		CHECK(counts(&vm, 1));
+		if (i % 4 < 2)
+			vm_destroy(&vm);
+		vcpu_destroy(&vcpu);
+		if (i % 4 >= 2)
+			vm_destroy(&vm);
+	}
+	storm_ends = true;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	if (refs >= 0)
+		wait_module_refs(refs, "mvm-selftest");
+}
+
+/* The owner is killed; who else has the eventfd signals it on. */
+static void test_irqfd_owner_killed(void)
+{
+	int line = eventfd_new();
+	long refs;
+
+	dev_fd();
+	refs = module_refs();
+	for (u32 i = 0; i < 5; i++) {
+		int ready[2], status;
+		pid_t pid;
+		char c;
+
+		CHECK_OK(pipe(ready));
+		pid = CHECK_OK(fork());
+		if (!pid) {
+			struct vcpu vcpu;
+			struct vm vm;
+
+			guest_create(&vm, &vcpu, 0, guest_wait_irqs, 1);
+			guest_sync(&vcpu, 1);
+			CHECK_OK(try_irqfd(&vm, 0, line, 0x50));
+			vcpu_run_async(&vcpu);
+			CHECK(counts(&vm, 10));
+			CHECK_EQ(write(ready[1], "", 1), 1);
+			for (;;)
+				pause();
+		}
+		close(ready[1]);
+		for (struct pollfd p = { .fd = ready[0], .events = POLLIN }; !poll(&p, 1, 1);)
+			eventfd_ring(line);
+		CHECK_EQ(read(ready[0], &c, 1), 1);
+		close(ready[0]);
+		kill(pid, SIGKILL);
+		for (u32 n = 0; n < 1000; n++)
+			eventfd_ring(line);
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK(WIFSIGNALED(status));
+		eventfd_ring(line);
+	}
+	if (refs >= 0)
+		wait_module_refs(refs, "mvm-selftest");
+	eventfd_take(line);
+	eventfd_ring(line);
+	CHECK_EQ(eventfd_take(line), 1);
+}
+
 static const struct test tests[] = {
 	{ "doorbell: OUTs of every width ring, and the guest goes on", test_any },
 	{ "doorbell: one with a width leaves the other widths alone", test_width },
@@ -374,6 +735,16 @@ static const struct test tests[] = {
 	{ "doorbell: the VM may end while the guest rings", test_vm_end },
 	{ "doorbell: who sleeps in poll() wakes, a thousand times", test_waiter },
 	{ "doorbell: two vCPUs ring it, and no ring is lost", test_two_vcpus },
+	{ "doorbell: one that interrupts its own vCPU does so at once", test_loop_back },
+	{ "irqfd: each signal interrupts a guest that spins", test_irqfd_running },
+	{ "irqfd: each signal wakes a guest that halts", test_irqfd_halted },
+	{ "irqfd: none is lost after a storm", test_irqfd_storm },
+	{ "irqfd: comes, goes, and changes its message", test_irqfd_add_remove },
+	{ "irqfd: an NMI, and a destination that is not there", test_irqfd_messages },
+	{ "irqfd: ends when its eventfd is closed", test_irqfd_closed },
+	{ "irqfd: as many as are promised", test_irqfd_limit },
+	{ "irqfd: the VM may end while signals come", test_irqfd_vm_end },
+	{ "irqfd: the owner may be killed while signals come", test_irqfd_owner_killed },
 };
 
 TEST_MAIN(tests)

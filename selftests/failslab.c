@@ -364,7 +364,7 @@ static void test_slot(void)
 }
 
 /* ------------------------------------------------------------------------
- * Doorbells, posted ports
+ * Doorbells, posted ports, irqfds
  */
 
 static int event;
@@ -379,11 +379,17 @@ static long add_posted(void)
 	return try_posted(&vm, 0, 0x3f8, 8);
 }
 
+static long add_irqfd(void)
+{
+	return try_irqfd(&vm, 0, event, 0x50);
+}
+
 static void test_eventfds(void)
 {
 	static const struct operation ops[] = {
 		{ "SET_DOORBELL", fresh_vm, add_doorbell, NULL, { ENOMEM } },
 		{ "SET_POSTED", fresh_vm, add_posted, NULL, { ENOMEM } },
+		{ "SET_IRQFD", fresh_vm, add_irqfd, NULL, { ENOMEM } },
 	};
 
 	injection_on();
@@ -607,7 +613,7 @@ static const struct test tests[] = {
 	{ "nomem: CREATE_VCPU, the thread", test_create_thread, 60 },
 	{ "nomem: mmap of the run page", test_mmap, 60 },
 	{ "nomem: SET_SLOT", test_slot, 60 },
-	{ "nomem: SET_DOORBELL, SET_POSTED", test_eventfds, 60 },
+	{ "nomem: SET_DOORBELL, SET_POSTED, SET_IRQFD", test_eventfds, 60 },
 	{ "nomem: SET_CPUID, SET_XSAVE, GET_MSRS, SET_MSRS", test_state, 60 },
 	{ "nomem: a guest that faults pages in gets MEMORY_FAULT, ENOMEM, and goes on",
 	  test_faults, 60 },

@@ -193,6 +193,23 @@ static bool toggle(u64 *bits, u32 which)
 	return !(*bits >> which & 1);
 }
 
+static void fill_irqfd(struct fuzzer *f, struct call *c)
+{
+	struct mvm_irqfd *a = c->arg;
+	u32 which = fuzz_draw(f, FUZZ_EVENTFDS), vector = 16 + fuzz_draw(f, 240);
+	u32 vcpu = fuzz_draw(f, FUZZ_VCPUS);
+
+	a->eventfd = f->eventfd[which];
+	if (toggle(&c->vm->irqfds, which)) {
+		a->flags = MVM_IRQFD_REMOVE;
+	} else {
+		a->address = 0xfee00000 | vcpu << 12;
+		a->data = vector;
+	}
+	if (!c->honest)
+		spoil_bytes(f, &a->eventfd, 16);
+}
+
 static void fill_doorbell(struct fuzzer *f, struct call *c)
 {
 	static const u8 widths[] = { 0, 1, 2, 4 };
@@ -446,6 +463,8 @@ static const struct kind kinds[FUZZ_KINDS] = {
 	KIND(SET_MSR_POLICY, struct mvm_msr_policy, VM, fill_policy,
 	     .errnos = { EBUSY }),
 	KIND(SIGNAL_MSI, struct mvm_msi, VM, fill_msi, .errnos = { ENOENT }),
+	KIND(SET_IRQFD, struct mvm_irqfd, VM, fill_irqfd,
+	     .errnos = { EBADF, EEXIST, ENOENT, ENOSPC }),
 	KIND(SET_DOORBELL, struct mvm_doorbell, VM, fill_doorbell,
 	     .errnos = { EBADF, EEXIST, ENOENT, ENOSPC }),
 	KIND(SET_POSTED, struct mvm_posted_ports, VM, fill_posted,

@@ -40,7 +40,7 @@
 enum fuzz_kind {
 	F_GET_INFO, F_GET_SUPPORTED_CPUID, F_CREATE_VM,
 	F_SET_SLOT, F_CREATE_VCPU, F_SET_MSR_POLICY, F_SIGNAL_MSI,
-	F_SET_DOORBELL, F_SET_POSTED,
+	F_SET_IRQFD, F_SET_DOORBELL, F_SET_POSTED,
 	F_RUN, F_KICK, F_GET_SREGS, F_SET_SREGS, F_GET_MSRS, F_SET_MSRS,
 	F_GET_XSAVE, F_SET_XSAVE, F_GET_CPUID, F_SET_CPUID, F_GET_EVENTS,
 	F_SET_EVENTS, F_GET_LAPIC, F_SET_LAPIC, F_LAPIC_ACCESS, F_SET_LINE,
@@ -76,6 +76,7 @@ struct fuzz_vcpu {
  * @age:	steps since its creation
  * @life:	steps until its end
  * @slots:	bit n: slot n was added
+ * @irqfds:	likewise irqfds, by eventfd
  * @bells:	likewise doorbells, by port
  * @posted:	likewise posted ranges
  * @vcpu:	its vCPUs
@@ -86,6 +87,7 @@ struct fuzz_vm {
 	u32 age;
 	u32 life;
 	u64 slots;
+	u64 irqfds;
 	u64 bells;
 	u64 posted;
 	struct fuzz_vcpu vcpu[FUZZ_VCPUS];
@@ -111,7 +113,7 @@ struct fuzz_count {
  * @all:	every worker, for calls that stray
  * @dev:	descriptor of the device
  * @timer:	ends waits in RUN
- * @eventfd:	for doorbells
+ * @eventfd:	for doorbells and irqfds
  * @vm:		its VMs
  * @playground:	FUZZ_PLAYGROUND of addresses that nothing of ours is at
  * @own:	FUZZ_OWN_PAGES with a pattern, thrown away and made again

@@ -229,7 +229,7 @@ static void event_mmap(struct fuzzer *f, struct fuzz_vcpu *vcpu)
 	vcpu->run = p;
 }
 
-/* Signal one, or close it for good. */
+/* Signal one, which may be an irqfd, or close it for good. */
 static void event_eventfd(struct fuzzer *f)
 {
 	int *fd = &f->eventfd[fuzz_draw(f, FUZZ_EVENTFDS)];
@@ -335,6 +335,7 @@ static void end_vm(struct fuzzer *f, struct fuzz_vm *vm)
 	vm->age = 0;
 	vm->life = 0;
 	vm->slots = 0;
+	vm->irqfds = 0;
 	vm->bells = 0;
 	vm->posted = 0;
 }
@@ -346,7 +347,7 @@ static enum fuzz_kind draw_kind(struct fuzzer *f)
 		[F_GET_INFO] = 4, [F_GET_SUPPORTED_CPUID] = 4,
 		[F_CREATE_VM] = 1, [F_SET_SLOT] = 8, [F_CREATE_VCPU] = 1,
 		[F_SET_MSR_POLICY] = 1, [F_SIGNAL_MSI] = 6, [F_RUN] = 24,
-		[F_SET_DOORBELL] = 6, [F_SET_POSTED] = 5,
+		[F_SET_IRQFD] = 6, [F_SET_DOORBELL] = 6, [F_SET_POSTED] = 5,
 		[F_KICK] = 4, [F_GET_SREGS] = 4, [F_SET_SREGS] = 6,
 		[F_GET_MSRS] = 5, [F_SET_MSRS] = 6, [F_GET_XSAVE] = 4,
 		[F_SET_XSAVE] = 6, [F_GET_CPUID] = 4, [F_SET_CPUID] = 1,

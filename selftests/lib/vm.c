@@ -395,6 +395,19 @@ int try_doorbell(struct vm *vm, u32 flags, int fd, u16 port, u8 bytes, u32 data)
 	return mvm_ioctl(vm->fd, MVM_SET_DOORBELL, &d);
 }
 
+int try_irqfd(struct vm *vm, u32 flags, int fd, u32 data)
+{
+	bool remove = flags & MVM_IRQFD_REMOVE;
+	struct mvm_irqfd i = {
+		.flags = flags,
+		.eventfd = fd,
+		.address = remove ? 0 : 0xfee00000,
+		.data = data,
+	};
+
+	return mvm_ioctl(vm->fd, MVM_SET_IRQFD, &i);
+}
+
 int try_posted(struct vm *vm, u32 flags, u16 port, u32 count)
 {
 	struct mvm_posted_ports p = {

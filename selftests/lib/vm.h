@@ -123,8 +123,9 @@ void sleep_ns(u32 ns);
 /* Set immediate_exit, kick, and join: the vCPU is stopped after it. */
 u32 vcpu_stop(struct vcpu *vcpu);
 
-/* Doorbells, posted ports: -1 and errno, as the ioctls. */
+/* Doorbells, irqfds, posted ports: -1 and errno, as the ioctls. */
 int try_doorbell(struct vm *vm, u32 flags, int fd, u16 port, u8 bytes, u32 data);
+int try_irqfd(struct vm *vm, u32 flags, int fd, u32 data);
 int try_posted(struct vm *vm, u32 flags, u16 port, u32 count);
 /* An eventfd that does not block; how often it was signalled since the last time. */
 int eventfd_new(void);

@@ -8,7 +8,8 @@
  *                                            MVM_CREATE_VM
  *   VM       returned by MVM_CREATE_VM       MVM_SET_SLOT, MVM_CREATE_VCPU,
  *                                            MVM_SET_MSR_POLICY, MVM_SIGNAL_MSI,
- *                                            MVM_SET_DOORBELL, MVM_SET_POSTED
+ *                                            MVM_SET_IRQFD, MVM_SET_DOORBELL,
+ *                                            MVM_SET_POSTED
  *   vCPU     returned by MVM_CREATE_VCPU     MVM_RUN and the rest; mmap() gives the
  *                                            run page and the ring of posted writes,
  *                                            poll() says POLLIN when an exit waits,
@@ -302,6 +303,40 @@ struct mvm_msi {
 };
 
 #define MVM_SIGNAL_MSI		_IO(MVM_IOC_MAGIC, 0x13)
+
+/**
+ * struct mvm_irqfd - let an eventfd send an interrupt message (MVM_SET_IRQFD)
+ * @size:	sizeof(struct mvm_irqfd)
+ * @flags:	MVM_IRQFD_REMOVE or 0
+ * @eventfd:	descriptor of an eventfd
+ * @data:	as in struct mvm_msi; 0 with MVM_IRQFD_REMOVE
+ * @address:	as in struct mvm_msi; 0 with MVM_IRQFD_REMOVE
+ *
+ * From now on each signal of the eventfd, by write() or by the kernel, delivers
+ * the message as MVM_SIGNAL_MSI does; one that no vCPU matches is dropped.
+ * Signals that come together may be one interrupt.  A signal from before counts
+ * as well.  The eventfd's count is taken, so nobody else should read it.
+ *
+ * An irqfd ends with MVM_IRQFD_REMOVE, when the last descriptor of its eventfd is
+ * closed, or with the VM.  When the removal returns, no message comes any more.
+ *
+ * Errors: EINVAL (address, vector, delivery mode, flag, not an eventfd), EBADF,
+ * EEXIST (the VM has an irqfd of this eventfd), ENOENT (it has none to remove),
+ * ENOSPC (it has MVM_MAX_IRQFDS), ENOMEM.
+ */
+struct mvm_irqfd {
+	__u32 size;
+	__u32 flags;
+	__s32 eventfd;
+	__u32 data;
+	__u64 address;
+};
+
+#define MVM_IRQFD_REMOVE	(1U << 0)
+/* irqfds that a VM may have */
+#define MVM_MAX_IRQFDS		64
+
+#define MVM_SET_IRQFD		_IO(MVM_IOC_MAGIC, 0x14)
 
 /**
  * struct mvm_doorbell - signal an eventfd when the guest writes to a port
