@@ -87,6 +87,12 @@ static void env_request(struct device_env *env, enum device_request request,
 		machine->reset_wanted = true;
 }
 
+/* Where that fails each write is an exit: slower, nothing else. */
+static void env_post(struct device_env *env, u16 port)
+{
+	vm_post_writes(&machine_of(env)->vm, port);
+}
+
 static void env_serial_out(struct device_env *env, u8 byte)
 {
 	term_put(&machine_of(env)->term, byte);
@@ -128,6 +134,7 @@ static int create_devices(struct machine *machine)
 		.intr = env_intr,
 		.msi = env_msi,
 		.request = env_request,
+		.post = env_post,
 		.serial_out = env_serial_out,
 		.serial_wants = env_serial_wants,
 		.timer_new = env_timer_new,
@@ -230,35 +237,49 @@ void machine_stop(struct machine *machine, int status)
 static void vcpu_ready(void *context, u32 events)
 {
 	struct machine_vcpu *vcpu = context;
+	struct machine *machine = vcpu->machine;
 
-	(void)events;
 	/* another vCPU may just have ended it all */
-	if (!vcpu->machine->stopped && !vcpu->machine->reset_wanted)
+	if (machine->stopped || machine->reset_wanted)
+		return;
+	if (events & ~(u32)EPOLLPRI) {
 		vcpu_serve_exit(vcpu);
+		return;
+	}
+	if (!term_full(&machine->term))
+		vcpu_take_posted(machine);
+	machine_watch_vcpu(vcpu, true);
 }
 
 /**
  * machine_watch_vcpu() - let the loop wait for exits, or not
  * @vcpu: the vCPU
  * @watch: whether it should
+ *
+ * The first one stands for all in that the loop waits for posted writes, too, while
+ * the terminal takes what they bring.  Else they stay in the ring, and when that is
+ * full the next one is an exit.
  */
 void machine_watch_vcpu(struct machine_vcpu *vcpu, bool watch)
 {
 	struct machine *machine = vcpu->machine;
+	u32 events = watch ? EPOLLIN : 0;
 	int error = 0;
 
-	if (watch == vcpu->watched)
+	if (watch && !vcpu->id && !term_full(&machine->term))
+		events |= EPOLLPRI;
+	if (events == vcpu->events)
 		return;
-	if (watch)
-		error = loop_add(&machine->loop, &vcpu->source, EPOLLIN);
-	else
+	if (vcpu->events)
 		loop_remove(&machine->loop, &vcpu->source);
+	if (events)
+		error = loop_add(&machine->loop, &vcpu->source, events);
 	if (error) {
 		report_error("cannot wait for a vCPU: %s", strerror(-error));
 		machine_stop(machine, STATUS_RESOURCE);
 		return;
 	}
-	vcpu->watched = watch;
+	vcpu->events = events;
 }
 
 /* The bootstrap processor begins with what was loaded. */
@@ -560,11 +581,17 @@ int machine_run(struct machine *machine)
 		if (machine->reset_wanted && !machine->stopped)
 			reset(machine);
 		term_pump(&machine->term);
-		/* a vCPU that waited for the reader of its output */
-		machine_for_each_vcpu(machine, vcpu)
+		/* what waited for the reader of the output: posted writes, a vCPU */
+		machine_for_each_vcpu(machine, vcpu) {
+			if (vcpu->events)
+				machine_watch_vcpu(vcpu, true);
 			if (vcpu->held && !machine->pause.wanted && !machine->stopped)
 				vcpu_resume(vcpu);
+		}
 	}
+	/* who ends the run at any moment loses no output */
+	if (machine->vm.vcpu_count)
+		vcpu_take_posted(machine);
 	return machine->status;
 }
 

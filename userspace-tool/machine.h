@@ -70,7 +70,7 @@ struct machine_pause {
  * @id:		its number
  * @vcpu:	its descriptor and run page, in @machine->vm
  * @source:	the descriptor in the loop
- * @watched:	it is there
+ * @events:	what it is watched for there; 0: it is not
  * @held:	its exit is answered, but it waits for the terminal or for the end
  *		of a pause
  * @lapic:	its local APIC in a pause
@@ -80,7 +80,7 @@ struct machine_vcpu {
 	unsigned int id;
 	const struct vcpu *vcpu;
 	struct loop_source source;
-	bool watched;
+	u32 events;
 	bool held;
 	struct mvm_lapic lapic;
 };
@@ -154,6 +154,7 @@ void machine_watch_vcpu(struct machine_vcpu *vcpu, bool watch);
 
 /* vcpu.c */
 void vcpu_serve_exit(struct machine_vcpu *vcpu);
+void vcpu_take_posted(struct machine *machine);
 void vcpu_resume(struct machine_vcpu *vcpu);
 const char *vcpu_exit_name(unsigned int reason);
 

@@ -223,8 +223,8 @@ void term_close(struct term *term)
  * @term: the terminal
  * @byte: the byte; lost only when output has failed for good
  *
- * One exit brings TERM_CHUNK bytes at most, and the machine lets the vCPU run
- * only while that much room is left: see term_full().
+ * The machine lets vCPUs run only while there is room for what each may bring until
+ * it can be stopped: see term_full().
  */
 void term_put(struct term *term, u8 byte)
 {
@@ -242,12 +242,12 @@ void term_put(struct term *term, u8 byte)
  * term_full() - must the guest wait before it sends more?
  * @term: the terminal
  *
- * Return: true while the reader is so far behind that what one exit may bring
+ * Return: true while the reader is so far behind that what all vCPUs may bring
  * might not fit.
  */
 bool term_full(const struct term *term)
 {
-	return term->out_count > TERM_OUT_SIZE - TERM_CHUNK;
+	return term->out_count > TERM_OUT_SIZE - TERM_ROOM;
 }
 
 static void output_failed(struct term *term, int error)

@@ -9,10 +9,16 @@
 
 #include "loop.h"
 #include "types.h"
+#include "vm.h"
 
 /* bytes that one exit can bring: a chunk of a string instruction */
 #define TERM_CHUNK	4096
-#define TERM_OUT_SIZE	(2 * TERM_CHUNK)
+/*
+ * And all that can come when no more should: an exit of each vCPU with the posted
+ * writes before it, those that made the output full, and those at the end.
+ */
+#define TERM_ROOM	(VM_VCPUS_MAX * TERM_CHUNK + (VM_VCPUS_MAX + 2) * MVM_RING_ENTRIES)
+#define TERM_OUT_SIZE	(TERM_CHUNK + TERM_ROOM)
 #define TERM_IN_SIZE	1024
 
 /**

@@ -267,6 +267,22 @@ void vcpu_resume(struct machine_vcpu *vcpu)
 }
 
 /**
+ * vcpu_take_posted() - serve the writes that the ring holds
+ * @machine: its vCPUs may go on writing
+ *
+ * No more than fit into the ring: all that any vCPU posted before an exit of one,
+ * and the rest another time.
+ */
+void vcpu_take_posted(struct machine *machine)
+{
+	unsigned int left = MVM_RING_ENTRIES;
+	struct mvm_posted_write write;
+
+	while (left-- && vm_next_posted(&machine->vm, &write))
+		bus_write(&machine->ports, write.port, write.bytes, write.data);
+}
+
+/**
  * vcpu_serve_exit() - serve the exit that the run page holds
  * @vcpu: has stopped
  */
@@ -276,6 +292,8 @@ void vcpu_serve_exit(struct machine_vcpu *vcpu)
 	struct mvm_run *run = vcpu->vcpu->run;
 	unsigned int reason = run->exit_reason;
 
+	/* the vCPU's own, and others' that it may have seen the effect of */
+	vcpu_take_posted(machine);
 	if (reason >= ARRAY_SIZE(handlers) || !handlers[reason].serve) {
 		report_error("the kernel module reported the exit %u, which this command does not know; install both from the same release",
 			     reason);

@@ -231,7 +231,7 @@ int vm_add_vcpu(struct vm *vm)
 	};
 	struct vcpu vcpu;
 
-	if (vm->info.run_size < sizeof(struct mvm_run)) {
+	if (vm->info.run_size < MVM_RING_OFFSET + sizeof(struct mvm_ring)) {
 		report_error("the kernel module's run page is too small; install module and command from the same release");
 		return STATUS_MACHINE;
 	}
@@ -558,6 +558,43 @@ int vm_lapic_write(const struct vcpu *vcpu, u32 offset, u32 value)
 	};
 
 	return ioctl(vcpu->fd, MVM_LAPIC_ACCESS, &access) ? -errno : 0;
+}
+
+/**
+ * vm_post_writes() - let the guest run on when it writes to a port
+ * @vm: a VM
+ * @port: writes to it go to the ring, vm_next_posted()
+ *
+ * Return: 0 or -errno.
+ */
+int vm_post_writes(const struct vm *vm, u16 port)
+{
+	struct mvm_posted_ports ports = {
+		.size = sizeof(ports),
+		.port = port,
+		.count = 1,
+	};
+
+	return ioctl(vm->fd, MVM_SET_POSTED, &ports) ? -errno : 0;
+}
+
+/**
+ * vm_next_posted() - take the oldest posted write of all vCPUs
+ * @vm: has a vCPU; they may run
+ * @write: out
+ *
+ * Return: false when there is none.
+ */
+bool vm_next_posted(const struct vm *vm, struct mvm_posted_write *write)
+{
+	struct mvm_ring *ring = (void *)((char *)vm->vcpus[0].run + MVM_RING_OFFSET);
+	u32 tail = ring->tail;
+
+	if (__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == tail)
+		return false;
+	*write = ring->entries[tail % MVM_RING_ENTRIES];
+	__atomic_store_n(&ring->tail, tail + 1, __ATOMIC_RELEASE);
+	return true;
 }
 
 /**

@@ -120,6 +120,7 @@ static int debugcon_create(struct device *device, struct device_env *env)
 		free(console);
 		return error;
 	}
+	env->post(env, DEBUGCON_PORT);
 	device->state = console;
 	return 0;
 }

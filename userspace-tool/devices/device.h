@@ -47,6 +47,8 @@ enum device_request {
  * @msi:		send a message to local APICs: was it accepted?
  * @request:		ask for a reset or the end; @status counts for
  *			REQUEST_EXIT
+ * @post:		writes to a port need no answer: they may come late, but in
+ *			order with everything else
  * @serial_out:		a byte leaves the serial port
  * @serial_wants:	the serial port has room for input
  * @timer_new:		make a timer; NULL when out of memory or descriptors
@@ -78,6 +80,7 @@ struct device_env {
 	bool (*msi)(struct device_env *env, u64 address, u32 data);
 	void (*request)(struct device_env *env, enum device_request request,
 			int status);
+	void (*post)(struct device_env *env, u16 port);
 	void (*serial_out)(struct device_env *env, u8 byte);
 	void (*serial_wants)(struct device_env *env);
 	struct device_timer *(*timer_new)(struct device_env *env,

@@ -3,7 +3,8 @@
  * serial.c - a 16550A serial port, COM1.
  *
  * Output goes to env->serial_out() at once; the machine stops the vCPU while
- * the terminal cannot take more, so the transmitter is always empty.
+ * the terminal cannot take more, so the transmitter is always empty.  Bytes may
+ * be posted: what the guest reads of the port it reads after they have come.
  *
  * Input waits in a queue and moves into the receiver FIFO only when the guest
  * listens: it has enabled the receive interrupt, or it polls the line status
@@ -470,6 +471,7 @@ static int serial_create(struct device *device, struct device_env *env)
 		free(serial);
 		return error;
 	}
+	env->post(env, 0x3f8 + REG_DATA);
 	device->state = serial;
 	env->serial = serial;
 	return 0;

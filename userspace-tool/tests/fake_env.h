@@ -77,6 +77,12 @@ static bool fake_msi(struct device_env *env, u64 address, u32 data)
 	return !fake.msi_refused;
 }
 
+static void fake_post(struct device_env *env, u16 port)
+{
+	(void)env;
+	(void)port;
+}
+
 static void fake_request(struct device_env *env, enum device_request request,
 			 int status)
 {
@@ -156,6 +162,7 @@ static void fake_prepare(void)
 		.timer_new = fake_timer_new,
 		.timer_set = fake_timer_set,
 		.timer_free = fake_timer_free,
+		.post = fake_post,
 	};
 }
 

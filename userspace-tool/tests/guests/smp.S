@@ -2,7 +2,9 @@
 /*
  * smp.S - a flat binary: starts all other CPUs, prints how many there are, and
  * lets them read the TSC in turn for ever, with a letter every 64 rounds: a dot, B
- * when it was less than another CPU's before, J when it jumped by 2^29 and more.
+ * when it was less than another CPU's before, J when it jumped by 2^29 and more.  In
+ * the first rounds each CPU prints its number, the odd ones by OUTS: these are
+ * exits, while an OUT may be posted, and who comes later must not overtake.
  *
  * A SIPI brings the others here, too: the vector 0x10 is 1000:0000.
  */
@@ -17,6 +19,7 @@
 #define SIPI		0x4600
 #define FW_CFG		0x510
 #define NB_CPUS		0x05
+#define SPEAKING	4	/* rounds */
 	.code16
 	.globl _start
 _start:
@@ -88,11 +91,29 @@ turn:
 	put_al
 	movb	$'.', letter
 3:	movl	%esi, %eax
+	cmpb	$SPEAKING, spoken
+	je	5f
+	addb	$'0', %al
+	movw	$COM1, %dx
+	testw	$1, %si
+	jnz	4f
+	outb	%al, %dx
+	jmp	5f
+4:	movb	%al, number
+	movl	%esi, %ebx
+	movw	$number, %si
+	outsb
+	movl	%ebx, %esi
+
+5:	movl	%esi, %eax
 	incb	%al
 	cmpb	cpus, %al
-	jne	4f
+	jne	7f
 	xorb	%al, %al
-4:	movb	%al, token
+	cmpb	$SPEAKING, spoken
+	je	7f
+	incb	spoken
+7:	movb	%al, token
 	jmp	turn
 
 	.balign	8
@@ -100,5 +121,7 @@ last:	.long	0, 0
 rounds:	.word	0
 cpus:	.byte	0
 started: .byte	0
+spoken:	.byte	0
+number:	.byte	0
 token:	.byte	0xff
 letter:	.byte	'.'
