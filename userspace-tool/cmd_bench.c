@@ -145,8 +145,12 @@ static int measure_one(struct bench_report *report, size_t row, enum bench_colum
 	if (status != STATUS_OK)
 		return status;
 	vm.lend = report->rows[row]->lend;
-	status = bench_measure(&vm, report->rows[row], choice->tries, report->host.tsc_khz,
-			       &report->costs[row][column]);
+	status = bench_wire(&vm, report->rows[row]);
+	if (status == STATUS_OK) {
+		status = bench_measure(&vm, report->rows[row], choice->tries, report->host.tsc_khz,
+				       &report->costs[row][column]);
+		status = bench_unwire(&vm, report->rows[row], status);
+	}
 	if (status == STATUS_OK && column != BENCH_KVM && !row &&
 	    bench_mini_vm_borrows(&vm) != (column == BENCH_BORROW)) {
 		/* Without KVM's help it is not to borrow; then there is one column. */
@@ -213,7 +217,9 @@ static int mark_one(const struct bench_row *row, enum bench_column column)
 	if (status != STATUS_OK)
 		return status;
 	vm.lend = row->lend;
-	status = bench_mark(&vm, row, MARK_BEFORE, rounds);
+	status = bench_wire(&vm, row);
+	if (status == STATUS_OK)
+		status = bench_unwire(&vm, row, bench_mark(&vm, row, MARK_BEFORE, rounds));
 	bench_vm_destroy(&vm);
 	if (status == STATUS_OK)
 		printf("%s %s %llu\n", row->op, column == BENCH_KVM ? "kvm" : "mini_vm",

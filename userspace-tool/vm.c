@@ -561,6 +561,27 @@ int vm_lapic_write(const struct vcpu *vcpu, u32 offset, u32 value)
 }
 
 /**
+ * vm_set_doorbell() - signal an eventfd when the guest writes to a port
+ * @vm: a VM
+ * @port: the port
+ * @bytes: width of the writes, of any value; 0: any width
+ * @eventfd: what is signalled
+ *
+ * Return: 0 or -errno.
+ */
+int vm_set_doorbell(const struct vm *vm, u16 port, u8 bytes, int eventfd)
+{
+	struct mvm_doorbell doorbell = {
+		.size = sizeof(doorbell),
+		.eventfd = eventfd,
+		.port = port,
+		.bytes = bytes,
+	};
+
+	return ioctl(vm->fd, MVM_SET_DOORBELL, &doorbell) ? -errno : 0;
+}
+
+/**
  * vm_post_writes() - let the guest run on when it writes to a port
  * @vm: a VM
  * @port: writes to it go to the ring, vm_next_posted()
@@ -579,6 +600,17 @@ int vm_post_writes(const struct vm *vm, u16 port)
 }
 
 /**
+ * vm_ring() - the ring of posted writes
+ * @vm: has a vCPU
+ *
+ * Return: where it is mapped.
+ */
+struct mvm_ring *vm_ring(const struct vm *vm)
+{
+	return (void *)((char *)vm->vcpus[0].run + MVM_RING_OFFSET);
+}
+
+/**
  * vm_next_posted() - take the oldest posted write of all vCPUs
  * @vm: has a vCPU; they may run
  * @write: out
@@ -587,7 +619,7 @@ int vm_post_writes(const struct vm *vm, u16 port)
  */
 bool vm_next_posted(const struct vm *vm, struct mvm_posted_write *write)
 {
-	struct mvm_ring *ring = (void *)((char *)vm->vcpus[0].run + MVM_RING_OFFSET);
+	struct mvm_ring *ring = vm_ring(vm);
 	u32 tail = ring->tail;
 
 	if (__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == tail)

@@ -66,7 +66,9 @@ int vm_set_lapic(const struct vcpu *vcpu, struct mvm_lapic *lapic);
 int vm_set_intr(const struct vcpu *vcpu, bool level);
 int vm_lapic_read(const struct vcpu *vcpu, u32 offset, u32 *value);
 int vm_lapic_write(const struct vcpu *vcpu, u32 offset, u32 value);
+int vm_set_doorbell(const struct vm *vm, u16 port, u8 bytes, int eventfd);
 int vm_post_writes(const struct vm *vm, u16 port);
+struct mvm_ring *vm_ring(const struct vm *vm);
 bool vm_next_posted(const struct vm *vm, struct mvm_posted_write *write);
 u32 vm_get_stats(const struct vm *vm, struct mvm_stat stats[VM_STATS_MAX]);
 

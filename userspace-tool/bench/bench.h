@@ -6,6 +6,7 @@
 #ifndef MINI_VM_BENCH_H
 #define MINI_VM_BENCH_H
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include <jansson.h>
@@ -17,6 +18,13 @@
 
 struct bench_backend;
 
+/* What a guest's write to BENCH_PORT_WIRED does, without an exit to user space. */
+enum bench_wiring {
+	BENCH_NO_WIRE,
+	BENCH_BELL,		/* it signals bench_vm.bell */
+	BENCH_POST,		/* it is kept until user space takes it */
+};
+
 /**
  * struct bench_vm - a VM of one of the back ends
  * @backend:	which
@@ -25,6 +33,11 @@ struct bench_backend;
  * @sregs:	the system registers that the guest begins with
  * @lend:	where the back end can: the waiting thread runs the vCPU itself
  * @apic_timer_khz: of its local APIC's timer, before the divider
+ * @asked:	rounds that the guest was asked for
+ * @bell:	an eventfd, for BENCH_BELL
+ * @waiter:	the thread that sleeps on it
+ * @has_waiter:	and is there
+ * @delivered:	writes to BENCH_PORT_WIRED that have arrived
  * @state:	the back end's own
  */
 struct bench_vm {
@@ -34,6 +47,11 @@ struct bench_vm {
 	struct mvm_sregs sregs;
 	bool lend;
 	u64 apic_timer_khz;
+	u64 asked;
+	int bell;
+	pthread_t waiter;
+	bool has_waiter;
+	u64 delivered;
 	void *state;
 };
 
@@ -44,14 +62,16 @@ struct bench_vm {
  *		BENCH_CODE
  * @run:	let it run until it writes to BENCH_PORT_END, and serve its other
  *		accesses
+ * @wire:	wire BENCH_PORT_WIRED; with BENCH_POST @run adds to @vm->delivered
  * @destroy:	undo create
  *
- * @create and @run return STATUS_OK, or another status after a report.
+ * @create, @run and @wire return STATUS_OK, or another status after a report.
  */
 struct bench_backend {
 	const char *name;
 	int (*create)(struct bench_vm *vm);
 	int (*run)(struct bench_vm *vm);
+	int (*wire)(struct bench_vm *vm, enum bench_wiring wiring);
 	void (*destroy)(struct bench_vm *vm);
 };
 
@@ -85,6 +105,8 @@ int bench_vm_ask(struct bench_vm *vm, enum bench_code code, u64 rounds, u64 *tic
  * @whole:	a series is long enough that its beginning and end do not count
  * @tries:	0, or the most series of each length that are worth while
  * @per:	what is shown is so many rounds; 0: one
+ * @wiring:	of BENCH_PORT_WIRED
+ * @waiter:	with BENCH_BELL: a thread sleeps until the bell rings, again and again
  * @prepare:	before each series: @rounds are about to come
  */
 struct bench_row {
@@ -98,6 +120,8 @@ struct bench_row {
 	bool whole;
 	unsigned int tries;
 	unsigned int per;
+	enum bench_wiring wiring;
+	bool waiter;
 	int (*prepare)(struct bench_vm *vm, u64 rounds);
 };
 
@@ -178,6 +202,10 @@ struct bench_report {
 int bench_measure(struct bench_vm *vm, const struct bench_row *row, unsigned int tries,
 		  u64 tsc_khz, struct bench_cost *cost);
 int bench_mark(struct bench_vm *vm, const struct bench_row *row, u64 before, u64 rounds);
+
+/* wire.c */
+int bench_wire(struct bench_vm *vm, const struct bench_row *row);
+int bench_unwire(struct bench_vm *vm, const struct bench_row *row, int status);
 
 /* show.c */
 void bench_show_table(const struct bench_report *report, FILE *out);

@@ -183,6 +183,7 @@ int bench_vm_ask(struct bench_vm *vm, enum bench_code code, u64 rounds, u64 *tic
 
 	vm->shared->code = code;
 	vm->shared->rounds = rounds;
+	vm->asked += rounds;
 	status = vm->backend->run(vm);
 	if (status != STATUS_OK)
 		return status;

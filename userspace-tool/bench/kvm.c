@@ -35,6 +35,7 @@
  * @vcpu:	vCPU
  * @run:	its shared page
  * @run_size:	bytes of it
+ * @ring:	in there: writes that were kept; NULL: not asked for
  */
 struct state {
 	int device;
@@ -42,6 +43,7 @@ struct state {
 	int vcpu;
 	struct kvm_run *run;
 	size_t run_size;
+	struct kvm_coalesced_mmio_ring *ring;
 };
 
 /**
@@ -296,6 +298,52 @@ static int create(struct bench_vm *vm)
 	return status;
 }
 
+static int wire_bell(const struct state *state, int bell)
+{
+	struct kvm_ioeventfd wire = {
+		.addr = BENCH_PORT_WIRED,
+		.len = 4,
+		.fd = bell,
+		.flags = KVM_IOEVENTFD_FLAG_PIO,
+	};
+
+	return ioctl(state->fd, KVM_IOEVENTFD, &wire) ? refused("wire a port to an eventfd") :
+							STATUS_OK;
+}
+
+static int wire_post(struct state *state)
+{
+	struct kvm_coalesced_mmio_zone zone = { .addr = BENCH_PORT_WIRED, .size = 4, .pio = 1 };
+	int page = ioctl(state->fd, KVM_CHECK_EXTENSION, (unsigned long)KVM_CAP_COALESCED_MMIO);
+
+	if (page <= 0 || ioctl(state->fd, KVM_REGISTER_COALESCED_MMIO, &zone))
+		return refused("keep the writes to a port");
+	state->ring = (void *)((u8 *)state->run + (size_t)page * GUEST_PAGE);
+	return STATUS_OK;
+}
+
+static int wire(struct bench_vm *vm, enum bench_wiring wiring)
+{
+	return wiring == BENCH_BELL ? wire_bell(vm->state, vm->bell) : wire_post(vm->state);
+}
+
+#define RING_ENTRIES \
+	((GUEST_PAGE - sizeof(struct kvm_coalesced_mmio_ring)) / sizeof(struct kvm_coalesced_mmio))
+
+/* How many writes were kept since the last time. */
+static u64 empty_ring(struct kvm_coalesced_mmio_ring *ring)
+{
+	u32 first = ring->first, last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE);
+	u64 count = 0;
+
+	while (first != last) {
+		count += ring->coalesced_mmio[first].phys_addr == BENCH_PORT_WIRED;
+		first = (first + 1) % RING_ENTRIES;
+	}
+	__atomic_store_n(&ring->first, first, __ATOMIC_RELEASE);
+	return count;
+}
+
 static int unexpected(const struct kvm_run *run)
 {
 	report_error("the benchmark's guest did what it should not: KVM's exit %u, hardware reason 0x%llx",
@@ -315,10 +363,14 @@ static int run_guest(struct bench_vm *vm)
 				continue;
 			return refused("run the guest");
 		}
+		if (state->ring)
+			vm->delivered += empty_ring(state->ring);
 		switch (run->exit_reason) {
 		case KVM_EXIT_IO:
 			if (run->io.port == BENCH_PORT_END)
 				return STATUS_OK;
+			if (run->io.port == BENCH_PORT_WIRED)
+				vm->delivered++;	/* the ring was full */
 			if (run->io.direction == KVM_EXIT_IO_IN)
 				memcpy((u8 *)run + run->io.data_offset, &answer, sizeof(answer));
 			break;
@@ -336,5 +388,6 @@ const struct bench_backend bench_kvm = {
 	.name = "KVM",
 	.create = create,
 	.run = run_guest,
+	.wire = wire,
 	.destroy = destroy,
 };

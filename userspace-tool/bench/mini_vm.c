@@ -16,11 +16,13 @@
  * @vm:		descriptors and run page
  * @io:		the way from the emulator to what BENCH_MMIO answers
  * @mmio:	the emulator
+ * @ring:	posted writes; NULL: not asked for
  */
 struct state {
 	struct vm vm;
 	struct mmio_io io;
 	struct mmio mmio;
+	struct mvm_ring *ring;
 };
 
 static u64 mmio_read(void *context, u64 gpa, unsigned int bytes)
@@ -107,6 +109,36 @@ static enum mmio_result serve_mmio(struct state *state, const struct bench_vm *v
 	return result;
 }
 
+static int wire(struct bench_vm *vm, enum bench_wiring wiring)
+{
+	struct state *state = vm->state;
+	int error;
+
+	if (wiring == BENCH_BELL) {
+		error = vm_set_doorbell(&state->vm, BENCH_PORT_WIRED, 4, vm->bell);
+	} else {
+		error = vm_post_writes(&state->vm, BENCH_PORT_WIRED);
+		state->ring = vm_ring(&state->vm);
+	}
+	if (!error)
+		return STATUS_OK;
+	report_error("the kernel module refused to wire a port of the benchmark's guest: %s",
+		     strerror(-error));
+	return STATUS_RESOURCE;
+}
+
+/* How many writes were posted since the last time. */
+static u64 empty_ring(struct mvm_ring *ring)
+{
+	u32 tail = ring->tail, head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	u64 count = 0;
+
+	for (; tail != head; tail++)
+		count += ring->entries[tail % MVM_RING_ENTRIES].port == BENCH_PORT_WIRED;
+	__atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
+	return count;
+}
+
 static int unexpected(const struct mvm_run *run)
 {
 	report_error("the benchmark's guest did what it should not: exit %u, VMX exit reason %u, RIP 0x%llx",
@@ -127,10 +159,14 @@ static int run_guest(struct bench_vm *vm)
 				     strerror(-error));
 			return STATUS_RESOURCE;
 		}
+		if (state->ring)
+			vm->delivered += empty_ring(state->ring);
 		if (run->exit_reason == MVM_EXIT_IO && run->io.port == BENCH_PORT_USER)
 			run->io.data = BENCH_ANSWER;
 		else if (run->exit_reason == MVM_EXIT_IO && run->io.port == BENCH_PORT_END)
 			return STATUS_OK;
+		else if (run->exit_reason == MVM_EXIT_IO && run->io.port == BENCH_PORT_WIRED)
+			vm->delivered++;	/* the ring was full */
 		else if (run->exit_reason != MVM_EXIT_MMIO ||
 			 serve_mmio(state, vm, run) != MMIO_DONE)
 			return unexpected(run);
@@ -141,6 +177,7 @@ const struct bench_backend bench_mini_vm = {
 	.name = "mini-vm",
 	.create = create,
 	.run = run_guest,
+	.wire = wire,
 	.destroy = destroy,
 };
 

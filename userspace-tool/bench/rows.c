@@ -12,6 +12,9 @@
 #include "../report.h"
 #include "bench.h"
 
+/* of a series: each of the two rings is full 100 times at least */
+#define BENCH_POSTED_ROUNDS	32768
+
 /* The part of the guest's memory that @rounds pages of @size bytes are in. */
 static u8 *touched(struct bench_vm *vm, u64 rounds, u64 size)
 {
@@ -68,6 +71,13 @@ const struct bench_row bench_rows[] = {
 	{ .op = "out-lend", .title = "OUT, mini-vm's thread lends itself", .code = BENCH_OUT,
 	  .lend = true },
 	{ .op = "in-lend", .title = "IN, likewise", .code = BENCH_IN, .lend = true },
+	{ .op = "doorbell", .title = "OUT that signals an eventfd, nobody sleeps on it",
+	  .code = BENCH_OUT_WIRED, .wiring = BENCH_BELL },
+	{ .op = "doorbell-wake", .title = "OUT that signals an eventfd, and wakes who sleeps on it",
+	  .code = BENCH_OUT_WIRED, .wiring = BENCH_BELL, .waiter = true },
+	{ .op = "out-posted", .title = "OUT kept in a ring that user space empties when it is full",
+	  .code = BENCH_OUT_WIRED, .wiring = BENCH_POST, .rounds = BENCH_POSTED_ROUNDS,
+	  .tries = 2 },
 	{ .op = "mmio-write", .title = "MMIO write handled in user space", .code = BENCH_MMIO_WRITE },
 	{ .op = "mmio-read", .title = "MMIO read handled in user space", .code = BENCH_MMIO_READ },
 	{ .op = "mmio-write-lend", .title = "MMIO write, mini-vm's thread lends itself",

@@ -34,6 +34,8 @@
 #define BENCH_PORT_END	0x5a8
 /* Answered by user space. */
 #define BENCH_PORT_USER	0x5b0
+/* Wired to something in the kernel, in rows that want it. */
+#define BENCH_PORT_WIRED 0x5c0
 
 /* What an IN from BENCH_PORT_USER and a read of BENCH_MMIO give. */
 #define BENCH_ANSWER	0x5a17c0de
@@ -47,6 +49,7 @@ enum bench_code {
 	BENCH_WRMSR,
 	BENCH_OUT,
 	BENCH_IN,
+	BENCH_OUT_WIRED,
 	BENCH_MMIO_WRITE,
 	BENCH_MMIO_READ,
 	BENCH_CR8_READ,

@@ -5,6 +5,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
 #include "report.h"
@@ -69,9 +71,14 @@ static void test_rows(void)
 		       2 * row->rounds * BENCH_PAGE_2M > BENCH_TOUCH_END - BENCH_TOUCH;
 		bad += row->code == BENCH_TOUCH_4K &&
 		       2 * row->rounds * BENCH_PAGE_4K > BENCH_TOUCH_END - BENCH_TOUCH;
+		bad += (row->code == BENCH_OUT_WIRED) != (row->wiring != BENCH_NO_WIRE) ||
+		       (row->waiter && row->wiring != BENCH_BELL);
+		/* what is kept is taken 100 times at least; KVM's ring is the smaller one */
+		bad += row->wiring == BENCH_POST &&
+		       row->rounds < 100 * (MVM_RING_ENTRIES + 1);
 	}
 	is(doubles, 0, "each operation has a name of its own");
-	is(bad, 0, "each has a title and something to do, and stays in its memory");
+	is(bad, 0, "each has a title and something to do, stays in its memory, and fills its ring 100 times");
 	ok(bench_row("cpuid") && !bench_row("cpu") && !bench_row(""), "rows are found by whole names");
 }
 
@@ -117,6 +124,54 @@ static void test_without_kvm(void)
 	shows("had the CPU's VMX in use before", "VMX in use beforehand is named");
 }
 
+/* A back end that only wires. */
+static enum bench_wiring wired;
+static int wire_status;
+
+static int wire(struct bench_vm *vm, enum bench_wiring wiring)
+{
+	(void)vm;
+	wired = wiring;
+	return wire_status;
+}
+
+static const struct bench_backend wires = { .name = "a back end", .wire = wire };
+
+/* Bells that were rung while @asked were asked for: what comes of it? */
+static int ring(const char *op, u64 asked, u64 rung, int status)
+{
+	struct bench_vm vm = { .backend = &wires, .asked = asked };
+	const struct bench_row *row = bench_row(op);
+
+	wired = BENCH_NO_WIRE;
+	if (bench_wire(&vm, row) != STATUS_OK)
+		return -1;
+	if (row->wiring == BENCH_POST)
+		vm.delivered = rung;
+	for (; row->wiring == BENCH_BELL && rung; rung--)
+		eventfd_write(vm.bell, 1);
+	status = bench_unwire(&vm, row, status);
+	return row->wiring == BENCH_NO_WIRE || close(vm.bell) ? status : -2;
+}
+
+static void test_wires(void)
+{
+	is(ring("cpuid", 5, 0, STATUS_OK), STATUS_OK, "an operation without a wire gets none");
+	is(wired, BENCH_NO_WIRE, "from the back end either");
+	is(ring("doorbell", 1000, 1000, STATUS_OK), STATUS_OK, "each ring of a bell is counted");
+	is(wired, BENCH_BELL, "when the back end has wired it");
+	is(ring("doorbell", 1000, 999, STATUS_OK), STATUS_RESOURCE, "one that is lost is an error");
+	is(ring("doorbell-wake", 1000, 1000, STATUS_OK), STATUS_OK, "who sleeps counts them, too");
+	is(ring("doorbell-wake", 1000, 1001, STATUS_OK), STATUS_RESOURCE, "one too many is an error");
+	is(ring("out-posted", 1000, 1000, STATUS_OK), STATUS_OK, "the back end counts what is posted");
+	is(wired, BENCH_POST, "when it has wired that");
+	is(ring("out-posted", 1000, 0, STATUS_OK), STATUS_RESOURCE, "what is not is an error");
+	is(ring("doorbell", 1000, 0, STATUS_MACHINE), STATUS_MACHINE, "a measurement's own failure stays");
+	wire_status = STATUS_MACHINE;
+	is(ring("doorbell", 0, 0, STATUS_OK), -1, "a back end may refuse");
+	wire_status = STATUS_OK;
+}
+
 static double real(json_t *object, const char *name)
 {
 	return json_number_value(json_object_get(object, name));
@@ -152,6 +207,7 @@ int main(void)
 	test_words();
 	test_table();
 	test_without_kvm();
+	test_wires();
 	test_json();
 	return tap_done();
 }

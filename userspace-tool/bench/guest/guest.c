@@ -100,9 +100,9 @@ static void do_wrmsr(u64 n)
 	LOOP(n, "wrmsr", "c"(MSR_TSC_ADJUST), "a"(0), "d"(0) : "memory");
 }
 
-static void do_out(u64 n)
+static void do_out(u64 n, u32 port)
 {
-	LOOP(n, "out %%eax, %%dx", "a"(0), "d"(BENCH_PORT_USER) : "memory");
+	LOOP(n, "out %%eax, %%dx", "a"(0), "d"(port) : "memory");
 }
 
 static void do_in(u64 n)
@@ -305,7 +305,10 @@ static u64 perform(u64 code, u64 n)
 		do_wrmsr(n);
 		break;
 	case BENCH_OUT:
-		do_out(n);
+		do_out(n, BENCH_PORT_USER);
+		break;
+	case BENCH_OUT_WIRED:
+		do_out(n, BENCH_PORT_WIRED);
 		break;
 	case BENCH_IN:
 		do_in(n);
