@@ -50,8 +50,25 @@ struct mmio_span {
 	unsigned int bytes[2];
 };
 
+/* An instruction is remembered in one of so many places; a power of 2. */
+#define MMIO_DECODED	16
+
 /**
- * struct mmio - one emulation
+ * struct mmio_decoded - what became of an instruction's bytes
+ * @code:	the bytes; instruction.length of them count, 0: nothing is here
+ * @code_bytes:	struct mmio.code_bytes
+ * @instruction: the decoded instruction
+ * @operands:	and its operands
+ */
+struct mmio_decoded {
+	u8 code[ZYDIS_MAX_INSTRUCTION_LENGTH];
+	unsigned int code_bytes;
+	ZydisDecodedInstruction instruction;
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+};
+
+/**
+ * struct mmio - one emulation; zeroed before the first
  * @mem:	guest memory
  * @io:		what lies elsewhere
  * @sregs:	system registers of the vCPU
@@ -65,8 +82,8 @@ struct mmio_span {
  *		"the guest "
  * @long_mode:	64-bit code
  * @code_bytes:	default operand and address size of the code: 2, 4 or 8
- * @instruction: the decoded instruction
- * @operands:	and its operands
+ * @decoded:	the decoded instruction
+ * @cache:	instructions that were decoded before, of this and other emulations
  */
 struct mmio {
 	const struct guest_mem *mem;
@@ -81,8 +98,8 @@ struct mmio {
 	char message[160];
 	bool long_mode;
 	unsigned int code_bytes;
-	ZydisDecodedInstruction instruction;
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	const struct mmio_decoded *decoded;
+	struct mmio_decoded cache[MMIO_DECODED];
 };
 
 /* Elements of a string instruction that are moved before interrupts get a turn */

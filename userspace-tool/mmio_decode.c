@@ -7,8 +7,6 @@
 
 #include "mmio.h"
 
-#define MAX_INSN	15
-
 /*
  * Fetch up to @limit bytes at RIP into @code.  What lies on a second page that
  * cannot be reached is left out: the instruction may not need it.
@@ -66,25 +64,14 @@ static enum mmio_result fetch(struct mmio *mmio, u8 *code, unsigned int limit,
 	return MMIO_DONE;
 }
 
-/**
- * mmio_decode() - fetch and decode the instruction at RIP
- * @mmio: the emulation; instruction, operands and next_rip are filled in
- *
- * Return: MMIO_DONE, MMIO_EXCEPTION or MMIO_UNABLE.
- */
-enum mmio_result mmio_decode(struct mmio *mmio)
+/* What Zydis says of @got bytes; instruction.length stays 0 when it cannot. */
+static ZyanStatus decode(struct mmio_decoded *decoded, unsigned int code_bytes, const u8 *code,
+			 unsigned int got)
 {
-	u8 code[MAX_INSN];
-	enum mmio_result result, second;
 	ZydisDecoder decoder;
-	unsigned int got;
 	ZyanStatus status;
 
-	result = fetch(mmio, code, sizeof(code), &got, &second);
-	if (result != MMIO_DONE)
-		return result;
-
-	switch (mmio->code_bytes) {
+	switch (code_bytes) {
 	case 8:
 		ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
 				 ZYDIS_STACK_WIDTH_64);
@@ -98,18 +85,57 @@ enum mmio_result mmio_decode(struct mmio *mmio)
 				 ZYDIS_STACK_WIDTH_16);
 		break;
 	}
-	status = ZydisDecoderDecodeFull(&decoder, code, got,
-					&mmio->instruction, mmio->operands);
-	if (status == ZYDIS_STATUS_NO_MORE_DATA && second != MMIO_DONE)
-		return second;
-	if (!ZYAN_SUCCESS(status))
-		return mmio_unable(mmio, "executes an instruction that mini-vm cannot decode (RIP 0x%llx, first bytes %02x %02x %02x %02x)",
-				   (unsigned long long)mmio->rip, code[0],
-				   got > 1 ? code[1] : 0,
-				   got > 2 ? code[2] : 0,
-				   got > 3 ? code[3] : 0);
+	status = ZydisDecoderDecodeFull(&decoder, code, got, &decoded->instruction,
+					decoded->operands);
+	if (!ZYAN_SUCCESS(status)) {
+		decoded->instruction.length = 0;
+		return status;
+	}
+	memcpy(decoded->code, code, decoded->instruction.length);
+	decoded->code_bytes = code_bytes;
+	return status;
+}
 
-	mmio->next_rip = mmio->rip + mmio->instruction.length;
+/* To compare the bytes is much less work than to decode them. */
+static bool remembers(const struct mmio_decoded *decoded, unsigned int code_bytes, const u8 *code,
+		      unsigned int got)
+{
+	unsigned int length = decoded->instruction.length;
+
+	return length && length <= got && decoded->code_bytes == code_bytes &&
+	       !memcmp(decoded->code, code, length);
+}
+
+/**
+ * mmio_decode() - fetch and decode the instruction at RIP
+ * @mmio: the emulation; decoded and next_rip are filled in
+ *
+ * Return: MMIO_DONE, MMIO_EXCEPTION or MMIO_UNABLE.
+ */
+enum mmio_result mmio_decode(struct mmio *mmio)
+{
+	struct mmio_decoded *decoded = &mmio->cache[mmio->rip % MMIO_DECODED];
+	u8 code[ZYDIS_MAX_INSTRUCTION_LENGTH];
+	enum mmio_result result, second;
+	unsigned int got;
+	ZyanStatus status;
+
+	result = fetch(mmio, code, sizeof(code), &got, &second);
+	if (result != MMIO_DONE)
+		return result;
+	mmio->decoded = decoded;
+	if (!remembers(decoded, mmio->code_bytes, code, got)) {
+		status = decode(decoded, mmio->code_bytes, code, got);
+		if (status == ZYDIS_STATUS_NO_MORE_DATA && second != MMIO_DONE)
+			return second;
+		if (!ZYAN_SUCCESS(status))
+			return mmio_unable(mmio, "executes an instruction that mini-vm cannot decode (RIP 0x%llx, first bytes %02x %02x %02x %02x)",
+					   (unsigned long long)mmio->rip, code[0],
+					   got > 1 ? code[1] : 0,
+					   got > 2 ? code[2] : 0,
+					   got > 3 ? code[3] : 0);
+	}
+	mmio->next_rip = mmio->rip + decoded->instruction.length;
 	if (!mmio->long_mode)
 		mmio->next_rip &= mmio->code_bytes == 2 &&
 				  !(mmio->sregs->cs.limit >> 16) ?

@@ -73,7 +73,7 @@ static void gpr_write(struct mmio *mmio, const struct gpr_part *part,
 
 static enum mmio_result unsupported(struct mmio *mmio)
 {
-	const char *name = ZydisMnemonicGetString(mmio->instruction.mnemonic);
+	const char *name = ZydisMnemonicGetString(mmio->decoded->instruction.mnemonic);
 
 	return mmio_unable(mmio, "used the instruction '%s' on a device's memory, which mini-vm cannot emulate",
 			   name ? name : "unknown");
@@ -108,7 +108,7 @@ static bool effective_address(const struct mmio *mmio,
 			      const ZydisDecodedOperandMem *operand,
 			      u64 *address)
 {
-	unsigned int bytes = mmio->instruction.address_width / 8;
+	unsigned int bytes = mmio->decoded->instruction.address_width / 8;
 	struct gpr_part part;
 	u64 sum = 0;
 
@@ -136,7 +136,7 @@ static enum mmio_result prepare_at(struct mmio *mmio, unsigned int index,
 				   unsigned int access, u64 displace,
 				   struct place *place)
 {
-	const ZydisDecodedOperand *operand = &mmio->operands[index];
+	const ZydisDecodedOperand *operand = &mmio->decoded->operands[index];
 	enum mmio_segment segment;
 	u64 address;
 
@@ -174,7 +174,7 @@ static enum mmio_result prepare_at(struct mmio *mmio, unsigned int index,
 	if (place->kind != PLACE_MEMORY)
 		return MMIO_DONE;
 	address = (address + displace) &
-		  alu_mask(mmio->instruction.address_width / 8);
+		  alu_mask(mmio->decoded->instruction.address_width / 8);
 	return mmio_span(mmio, segment, address, place->bytes, access,
 			 &place->span);
 }
@@ -211,7 +211,7 @@ static enum mmio_result prepare_two(struct mmio *mmio, unsigned int access,
 {
 	enum mmio_result result;
 
-	if (mmio->instruction.operand_count_visible != 2)
+	if (mmio->decoded->instruction.operand_count_visible != 2)
 		return unsupported(mmio);
 	result = prepare(mmio, 0, access, to);
 	if (result == MMIO_DONE)
@@ -382,7 +382,7 @@ static enum mmio_result run_bits(struct mmio *mmio, bool write,
 {
 	struct place to, index;
 	enum mmio_result result = prepare(mmio, 1, 0, &index);
-	unsigned int width = mmio->operands[0].size;
+	unsigned int width = mmio->decoded->operands[0].size;
 	u64 number, bit, value, displace = 0;
 
 	if (result != MMIO_DONE)
@@ -390,8 +390,8 @@ static enum mmio_result run_bits(struct mmio *mmio, bool write,
 	if (width != 16 && width != 32 && width != 64)
 		return unsupported(mmio);
 	number = load(mmio, &index);
-	if (mmio->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	    mmio->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY) {
+	if (mmio->decoded->operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    mmio->decoded->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY) {
 		s64 offset = (s64)alu_sign_extend(number, index.bytes);
 
 		/* whole operands up or down; >> of a negative rounds down */
@@ -443,7 +443,7 @@ static enum mmio_result run_string(struct mmio *mmio,
 {
 	(void)operation;
 	/* MOVSD and CMPSD are also the names of SSE2 instructions */
-	if (mmio->instruction.meta.category != ZYDIS_CATEGORY_STRINGOP)
+	if (mmio->decoded->instruction.meta.category != ZYDIS_CATEGORY_STRINGOP)
 		return unsupported(mmio);
 	return mmio_string(mmio);
 }
@@ -513,7 +513,7 @@ enum mmio_result mmio_emulate(struct mmio *mmio)
 	if (result != MMIO_DONE)
 		return result;
 	for (i = 0; i < ARRAY_SIZE(operations); i++)
-		if (operations[i].mnemonic == mmio->instruction.mnemonic)
+		if (operations[i].mnemonic == mmio->decoded->instruction.mnemonic)
 			return operations[i].run(mmio, &operations[i]);
 	return unsupported(mmio);
 }

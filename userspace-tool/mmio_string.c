@@ -60,8 +60,8 @@ static enum mmio_segment source_segment(const struct mmio *mmio)
 {
 	unsigned int i;
 
-	for (i = 0; i < mmio->instruction.operand_count; i++) {
-		const ZydisDecodedOperand *operand = &mmio->operands[i];
+	for (i = 0; i < mmio->decoded->instruction.operand_count; i++) {
+		const ZydisDecodedOperand *operand = &mmio->decoded->operands[i];
 		ZydisRegister base = operand->mem.base;
 
 		if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
@@ -146,7 +146,7 @@ static bool comparison_ends(const struct mmio *mmio,
 
 	if (string->kind != KIND_SCAS && string->kind != KIND_CMPS)
 		return false;
-	if (mmio->instruction.attributes & ZYDIS_ATTRIB_HAS_REPNE)
+	if (mmio->decoded->instruction.attributes & ZYDIS_ATTRIB_HAS_REPNE)
 		return equal;
 	return !equal;
 }
@@ -160,14 +160,14 @@ static bool comparison_ends(const struct mmio *mmio,
  */
 enum mmio_result mmio_string(struct mmio *mmio)
 {
-	bool repeat = mmio->instruction.attributes &
+	bool repeat = mmio->decoded->instruction.attributes &
 		      (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
 		       ZYDIS_ATTRIB_HAS_REPNE);
 	struct string string = {
-		.kind = string_kind(mmio->instruction.mnemonic),
+		.kind = string_kind(mmio->decoded->instruction.mnemonic),
 		/* the first operand, memory or accumulator, is one element */
-		.bytes = mmio->operands[0].size / 8,
-		.address = mmio->instruction.address_width / 8,
+		.bytes = mmio->decoded->operands[0].size / 8,
+		.address = mmio->decoded->instruction.address_width / 8,
 		.segment = source_segment(mmio),
 	};
 	unsigned int chunk;

@@ -462,6 +462,33 @@ static void test_crossing(void)
 	ok(strstr(m.message, "page tables"), "are named");
 }
 
+/* One that was decoded before is decoded anew when its bytes or its mode differ. */
+static void test_remembered(void)
+{
+	reset(32);
+	gpr[MVM_RBX] = DEVICE;
+	gpr[MVM_RAX] = 0x11223344;
+	RUN(0x89, 0x43, 0x10);
+	RUN(0x89, 0x43, 0x10);
+	is(writes, 2, "an instruction is performed again");
+	RUN(0x89, 0x43, 0x14);
+	is(last_gpa, DEVICE + 0x14, "and as the guest has changed it");
+	RUN(0x88, 0x43, 0x14);
+	is(last_bytes, 1, "in its opcode, too");
+	RUN(0x66, 0x89, 0x43, 0x18);
+	is(last_bytes, 2, "or in its length");
+	RUN(0x89, 0x07);
+	segment(&sregs.cs, 0x9b);
+	gpr[MVM_RBX] = 0x8000;
+	segment(&sregs.ds, 0xc093);
+	sregs.ds.base = DEVICE - 0x8000;
+	is(RUN(0x89, 0x07), MMIO_DONE, "the same bytes in 16-bit code");
+	is(last_bytes, 2, "are another instruction");
+	is(last_gpa, DEVICE, "with another address");
+	is(RUN(0x0f, 0x0b), MMIO_UNABLE, "what cannot be performed");
+	is(RUN(0x0f, 0x0b), MMIO_UNABLE, "cannot be the next time either");
+}
+
 static void test_refused(void)
 {
 	reset(64);
@@ -591,6 +618,7 @@ int main(void)
 	test_exchange();
 	test_strings();
 	test_crossing();
+	test_remembered();
 	test_refused();
 	test_rom();
 	test_string_io();
