@@ -57,9 +57,14 @@ void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, void *sregs)
 
 	memset(out, 0, sizeof(*out));
 	for_each_sregs_field(f) {
-		unsigned long value = f->field == MUST_BE_0 ? 0 : vmcs_read(f->field);
-
-		memcpy(sregs + f->offset, &value, f->bytes);
+		if (f->field == MUST_BE_0)
+			continue;
+		if (f->bytes == 8)
+			*(u64 *)(sregs + f->offset) = vmcs_read(f->field);
+		else if (f->bytes == 4)
+			*(u32 *)(sregs + f->offset) = vmcs_read(f->field);
+		else
+			*(u16 *)(sregs + f->offset) = vmcs_read(f->field);
 	}
 	out->cr0 = mvm_guest_cr0();
 	/* In a running window the guest's CR2 is in the CPU. */
