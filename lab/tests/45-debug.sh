@@ -8,9 +8,10 @@ long_entry selftests-on-the-debug-kernel 'the selftests, and failing allocations
 selftests_on_the_debug_kernel() {
 	local programs
 	mapfile -t programs < <(make -s -C "$LAB_ROOT/selftests" --no-print-directory list |
-		sed 's,^build/,,' | grep -vxE 'cpuid_cost|fuzz|hostevents|kexec')
+		sed 's,^build/,,' | grep -vxE 'cpuid_cost|fuzz|hostevents|kexec|smp')
 	((${#programs[@]})) || return 1
-	on_the_debug_kernel debug "${programs[@]}"
+	# Of smp what needs no second CPU.
+	on_the_debug_kernel debug "${programs[@]}" 'smp start: init: wait: ipi: wake: TSC_ADJUST spin'
 }
 
 # What the calls do is drawn as on the stock kernel; there they are compared, too.
