@@ -169,34 +169,13 @@ static void test_others(void)
 	CHECK_EQ(eventfd_take(bell), 1);
 }
 
-static void guest_step(u64 arg)
-{
-	u64 at;
-
-	(void)arg;
-	asm volatile(TRY("pushfq\n\t"
-			 "orq $0x100, (%%rsp)\n\t"
-			 "leaq 8f(%%rip), %0\n\t"
-			 "popfq\n\t"
-			 "outb %%al, %%dx\n"
-			 "8:\n\t"
-			 "nop")
-		     "pushfq\n\t"
-		     "andq $~0x100, (%%rsp)\n\t"
-		     "popfq"
-		     : "=&r"(at) : "a"(1), "d"(BELL) : "memory", "cc");
-	GUEST_EQ(guest_trap.vector, 1);
-	GUEST_EQ(guest_trap.rip, at);
-	GUEST_EQ(guest_trap.dr6 & 0x4000, 0x4000);
-}
-
 static void test_step(void)
 {
 	int bell = eventfd_new();
 	struct vcpu vcpu;
 	struct vm vm;
 
-	guest_create(&vm, &vcpu, 0, guest_step, 0);
+	guest_create(&vm, &vcpu, 0, guest_steps_out, BELL);
 	CHECK_OK(try_doorbell(&vm, 0, bell, BELL, 0, 0));
 	guest_done(&vcpu);
 	CHECK_EQ(eventfd_take(bell), 1);

@@ -262,32 +262,12 @@ static void test_two_vcpus(void)
 	CHECK_EQ(next, TURNS);
 }
 
-static void guest_step(u64 arg)
-{
-	u64 at;
-
-	(void)arg;
-	asm volatile(TRY("pushfq\n\t"
-			 "orq $0x100, (%%rsp)\n\t"
-			 "leaq 8f(%%rip), %0\n\t"
-			 "popfq\n\t"
-			 "outb %%al, %%dx\n"
-			 "8:\n\t"
-			 "nop")
-		     "pushfq\n\t"
-		     "andq $~0x100, (%%rsp)\n\t"
-		     "popfq"
-		     : "=&r"(at) : "a"(1), "d"(PORT) : "memory", "cc");
-	GUEST_EQ(guest_trap.vector, 1);
-	GUEST_EQ(guest_trap.rip, at);
-}
-
 static void test_step(void)
 {
 	struct vcpu vcpu;
 	struct vm vm;
 
-	guest_create(&vm, &vcpu, 0, guest_step, 0);
+	guest_create(&vm, &vcpu, 0, guest_steps_out, PORT);
 	CHECK_OK(try_posted(&vm, 0, PORT, 1));
 	guest_done(&vcpu);
 	next_is(&vcpu, PORT, 1, 1);

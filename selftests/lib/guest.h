@@ -299,4 +299,28 @@ static inline void gnop(void)
 	asm volatile("nop" : : : "memory");
 }
 
+/*
+ * A guest, whose argument is a port: an OUT that it single-steps gives one #DB,
+ * behind the OUT (SDM 3B 18.3.1.4).
+ */
+static inline void guest_steps_out(u64 port)
+{
+	u64 at;
+
+	asm volatile(TRY("pushfq\n\t"
+			 "orq $0x100, (%%rsp)\n\t"
+			 "leaq 8f(%%rip), %0\n\t"
+			 "popfq\n\t"
+			 "outb %%al, %%dx\n"
+			 "8:\n\t"
+			 "nop")
+		     "pushfq\n\t"
+		     "andq $~0x100, (%%rsp)\n\t"
+		     "popfq"
+		     : "=&r"(at) : "a"(1), "d"((u16)port) : "memory", "cc");
+	GUEST_EQ(guest_trap.vector, 1);
+	GUEST_EQ(guest_trap.rip, at);
+	GUEST_EQ(guest_trap.dr6 & 0x4000, 0x4000);
+}
+
 #endif
