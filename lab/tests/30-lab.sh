@@ -111,7 +111,9 @@ check_keeps_its_lanes_apart() {
 check_ends_with_its_entries() {
 	local pid status=0 tries
 	rm -f "$WORK/meeting/sleeper"
-	MEETING=$WORK/meeting TMPDIR=$WORK/meeting "$WORK/project/lab/check" endless &
+	# What is ignored when bash begins it cannot trap, and nohup has HUP ignored.
+	MEETING=$WORK/meeting TMPDIR=$WORK/meeting \
+		env --default-signal="$1" "$WORK/project/lab/check" endless &
 	pid=$!
 	for ((tries = 0; tries < 300; tries++)); do
 		[[ ! -s $WORK/meeting/sleeper ]] || break

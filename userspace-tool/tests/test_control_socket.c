@@ -454,6 +454,8 @@ static void shows(void)
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	/* a shell that starts the tests in the background has it ignored */
+	signal(SIGINT, SIG_DFL);
 	if (!mkdtemp(folder))
 		return 1;
 	snprintf(where, sizeof(where), "%s/run", folder);
