@@ -39,16 +39,12 @@ run_guest 0 "--debugcon takes a file" --type flat --fw-cfg "opt/note,file=$folde
 result $? "which gets what the guest writes to port 0xe9"
 
 # cf9.bin starts with memory and devices as new, or ends by debug-exit
-timeout -s TERM 10 mini-vm run "$GUESTS/cf9.bin" >"$folder/out" 2>"$folder/err" </dev/null
-status=$?
-letters=$(tr -cd S <"$folder/out" | wc -c)
+run_until S 3 "$GUESTS/cf9.bin"
 [ "$letters" -ge 3 ] && [ "$((status % 2))" -eq 0 ]
 result $? "a machine that was reset is as new ($letters times, status $status)"
 
 # --on-reset reboot: the guest resets for ever; three letters prove it
-timeout -s TERM 10 mini-vm run "$GUESTS/reset.bin" >"$folder/out" 2>"$folder/err" </dev/null
-status=$?
-letters=$(tr -cd R <"$folder/out" | wc -c)
+run_until R 3 "$GUESTS/reset.bin"
 [ "$letters" -ge 3 ]
 result $? "a reset guest starts again ($letters times)"
 
@@ -76,11 +72,10 @@ status=$?
 result $? "a full disk ends a run with status 6 (status $status)"
 
 # smp.bin says how many CPUs have come, and lets them work in turn for ever
-timeout -s TERM 10 mini-vm run --cpus 8 --type flat "$GUESTS/smp.bin" >"$folder/out" 2>"$folder/err" </dev/null
+run_until . 4 --cpus 8 --type flat "$GUESTS/smp.bin"
 has out '^8[0-7]*\.\.[.]*$' "eight CPUs come and work in turn, and the TSC is one"
 has out '^8\(01234567\)\{4\}\.' "what they write comes in the order of their turns"
-timeout -s TERM 10 mini-vm run --cpus 4 --pin 0 "$GUESTS/cf9.bin" >"$folder/out" 2>"$folder/err" </dev/null
-letters=$(tr -cd S <"$folder/out" | wc -c)
+run_until S 3 --cpus 4 --pin 0 "$GUESTS/cf9.bin"
 [ "$letters" -ge 3 ] && [ ! -s "$folder/err" ]
 result $? "a machine of four CPUs that are pinned is reset as one of one ($letters times)"
 run_guest 6 "a CPU that is not there" --pin 4095 "$GUESTS/hello.bin"

@@ -17,6 +17,25 @@ run_guest() {
 	result $? "$name (status $status, want $want)"
 }
 
+# run_until LETTER COUNT ARGUMENT...: a guest that goes on for ever runs until it has
+# printed the letter so often, or for a minute; the status is in $status, and how many
+# there were in $letters
+run_until() {
+	letter=$1 wanted=$2 tries=0
+	shift 2
+	mini-vm run "$@" >"$folder/out" 2>"$folder/err" </dev/null &
+	pid=$!
+	while [ "$(tr -cd "$letter" <"$folder/out" | wc -c)" -lt "$wanted" ] && [ $tries -lt 300 ] &&
+		kill -0 $pid 2>/dev/null; do
+		sleep 0.2
+		tries=$((tries + 1))
+	done
+	kill -TERM $pid 2>/dev/null
+	wait $pid
+	status=$?
+	letters=$(tr -cd "$letter" <"$folder/out" | wc -c)
+}
+
 # has FILE PATTERN NAME
 has() {
 	grep -q -- "$2" "$folder/$1"
