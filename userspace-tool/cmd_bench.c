@@ -98,36 +98,57 @@ static void list_rows(void)
 	size_t i;
 
 	for (i = 0; i < bench_row_count; i++)
-		printf("%-15s %s\n", bench_rows[i].op, bench_rows[i].title);
+		printf("%-15s %s%s\n", bench_rows[i].op, bench_rows[i].title,
+		       bench_rows[i].second ? " (needs two CPUs)" : "");
+}
+
+static int add_named(struct bench_report *report, const char *name)
+{
+	const struct bench_row *row = bench_row(name);
+
+	if (!row) {
+		report_error("'%s' is not an operation; 'mini-vm bench --list' lists them", name);
+		return STATUS_USAGE;
+	}
+	if (row->second && !bench_host_has_two_cpus()) {
+		report_error("'%s' needs two CPUs, and this process may use one only", name);
+		return STATUS_MACHINE;
+	}
+	report->rows[report->count++] = row;
+	return STATUS_OK;
+}
+
+/* What this machine has the CPUs for. */
+static void add_all(struct bench_report *report)
+{
+	size_t i;
+
+	for (i = 0; i < bench_row_count; i++)
+		if (bench_rows[i].second && !bench_host_has_two_cpus())
+			report->left_out = true;
+		else
+			report->rows[report->count++] = &bench_rows[i];
 }
 
 /* Those named, or all. */
 static int choose_rows(struct bench_report *report, char **names)
 {
-	size_t i;
+	size_t named = 0, i;
+	int status = STATUS_OK;
 
-	report->count = 0;
-	for (i = 0; names && names[i]; i++) {
-		const struct bench_row *row = bench_row(names[i]);
-
-		if (!row) {
-			report_error("'%s' is not an operation; 'mini-vm bench --list' lists them",
-				     names[i]);
-			return STATUS_USAGE;
-		}
-		report->count++;
-	}
-	if (!report->count)
-		report->count = bench_row_count;
-	report->rows = calloc(report->count, sizeof(*report->rows));
-	report->costs = calloc(report->count, sizeof(*report->costs));
+	while (names && names[named])
+		named++;
+	report->rows = calloc(named ? named : bench_row_count, sizeof(*report->rows));
+	report->costs = calloc(named ? named : bench_row_count, sizeof(*report->costs));
 	if (!report->rows || !report->costs) {
 		report_error("there is no memory for so many operations");
 		return STATUS_RESOURCE;
 	}
-	for (i = 0; i < report->count; i++)
-		report->rows[i] = names && names[0] ? bench_row(names[i]) : &bench_rows[i];
-	return STATUS_OK;
+	for (i = 0; status == STATUS_OK && i < named; i++)
+		status = add_named(report, names[i]);
+	if (!named)
+		add_all(report);
+	return status;
 }
 
 static const struct bench_backend *backend_of(enum bench_column column)
@@ -135,12 +156,17 @@ static const struct bench_backend *backend_of(enum bench_column column)
 	return column == BENCH_KVM ? &bench_kvm : &bench_mini_vm;
 }
 
+static unsigned int vcpus_of(const struct bench_row *row)
+{
+	return row->second ? BENCH_VCPUS : 1;
+}
+
 /* One row of one column, in a VM of its own. */
 static int measure_one(struct bench_report *report, size_t row, enum bench_column column,
 		       const struct choice *choice)
 {
 	struct bench_vm vm;
-	int status = bench_vm_create(&vm, backend_of(column));
+	int status = bench_vm_create(&vm, backend_of(column), vcpus_of(report->rows[row]));
 
 	if (status != STATUS_OK)
 		return status;
@@ -212,7 +238,7 @@ static int mark_one(const struct bench_row *row, enum bench_column column)
 {
 	u64 rounds = row->rounds && row->rounds < MARK_ROUNDS ? row->rounds : MARK_ROUNDS;
 	struct bench_vm vm;
-	int status = bench_vm_create(&vm, backend_of(column));
+	int status = bench_vm_create(&vm, backend_of(column), vcpus_of(row));
 
 	if (status != STATUS_OK)
 		return status;

@@ -18,6 +18,9 @@
 
 struct bench_backend;
 
+/* the first is asked; rows that want it have a second one */
+#define BENCH_VCPUS	2
+
 /* What a guest's write to BENCH_PORT_WIRED does, without an exit to user space. */
 enum bench_wiring {
 	BENCH_NO_WIRE,
@@ -30,7 +33,7 @@ enum bench_wiring {
  * @backend:	which
  * @mem:	its memory, with the guest in it
  * @shared:	the page through which it is asked
- * @sregs:	the system registers that the guest begins with
+ * @sregs:	the system registers that each vCPU begins with
  * @lend:	where the back end can: the waiting thread runs the vCPU itself
  * @apic_timer_khz: of its local APIC's timer, before the divider
  * @asked:	rounds that the guest was asked for
@@ -38,13 +41,15 @@ enum bench_wiring {
  * @waiter:	the thread that sleeps on it
  * @has_waiter:	and is there
  * @delivered:	writes to BENCH_PORT_WIRED that have arrived
+ * @vcpus:	how many there are
+ * @second:	the thread that runs the second one
  * @state:	the back end's own
  */
 struct bench_vm {
 	const struct bench_backend *backend;
 	struct guest_mem mem;
 	volatile struct bench_shared *shared;
-	struct mvm_sregs sregs;
+	struct mvm_sregs sregs[BENCH_VCPUS];
 	bool lend;
 	u64 apic_timer_khz;
 	u64 asked;
@@ -52,15 +57,17 @@ struct bench_vm {
 	pthread_t waiter;
 	bool has_waiter;
 	u64 delivered;
+	unsigned int vcpus;
+	pthread_t second;
 	void *state;
 };
 
 /**
  * struct bench_backend - something that runs the guest
  * @name:	for messages
- * @create:	make a VM of @vm->mem and @vm->sregs whose vCPU is about to execute
- *		BENCH_CODE
- * @run:	let it run until it writes to BENCH_PORT_END, and serve its other
+ * @create:	make a VM of @vm->mem and @vm->sregs whose @vm->vcpus are about to
+ *		execute BENCH_CODE, with their numbers in RDI
+ * @run:	let a vCPU run until it writes to BENCH_PORT_END, and serve its other
  *		accesses
  * @wire:	wire BENCH_PORT_WIRED; with BENCH_POST @run adds to @vm->delivered
  * @destroy:	undo create
@@ -70,7 +77,7 @@ struct bench_vm {
 struct bench_backend {
 	const char *name;
 	int (*create)(struct bench_vm *vm);
-	int (*run)(struct bench_vm *vm);
+	int (*run)(struct bench_vm *vm, unsigned int vcpu);
 	int (*wire)(struct bench_vm *vm, enum bench_wiring wiring);
 	void (*destroy)(struct bench_vm *vm);
 };
@@ -89,7 +96,7 @@ u64 bench_halt_poll_ns(void);
 int bench_mini_vm_cpuid(struct mvm_cpuid_entry *entries, u32 *count);
 
 /* image.c */
-int bench_vm_create(struct bench_vm *vm, const struct bench_backend *backend);
+int bench_vm_create(struct bench_vm *vm, const struct bench_backend *backend, unsigned int vcpus);
 void bench_vm_destroy(struct bench_vm *vm);
 int bench_vm_ask(struct bench_vm *vm, enum bench_code code, u64 rounds, u64 *ticks);
 
@@ -100,13 +107,14 @@ int bench_vm_ask(struct bench_vm *vm, enum bench_code code, u64 rounds, u64 *tic
  * @code:	what the guest does
  * @rounds:	0: as many as fit between two ticks of the host's clock
  * @delay_us:	a timer's time, which is no cost and is taken off
- * @keep_delay:	but not here: the whole round counts
+ * @keep_delay:	but not here: the whole round counts, or the guest does not time it
  * @lend:	see struct bench_vm
  * @whole:	a series is long enough that its beginning and end do not count
  * @tries:	0, or the most series of each length that are worth while
  * @per:	what is shown is so many rounds; 0: one
  * @wiring:	of BENCH_PORT_WIRED
  * @waiter:	with BENCH_BELL: a thread sleeps until the bell rings, again and again
+ * @second:	wants a second vCPU, and two CPUs to run them on
  * @prepare:	before each series: @rounds are about to come
  */
 struct bench_row {
@@ -122,6 +130,7 @@ struct bench_row {
 	unsigned int per;
 	enum bench_wiring wiring;
 	bool waiter;
+	bool second;
 	int (*prepare)(struct bench_vm *vm, u64 rounds);
 };
 
@@ -150,13 +159,20 @@ enum bench_column {
 	BENCH_COLUMNS
 };
 
+/* What a tick of the TSC is. */
+enum bench_clock {
+	BENCH_TICKS,		/* of a clock */
+	BENCH_EMULATED,		/* of an emulator's, which goes by instructions, not by time */
+	BENCH_INSTRUCTIONS	/* an instruction */
+};
+
 /**
  * struct bench_host - where this was measured
  * @cpu:	model name
  * @kernel:	release
  * @cpus:	how many are online
  * @tsc_khz:	of the guests' TSC
- * @counts:	a tick of the TSC is one instruction
+ * @clock:	what its ticks are
  * @mitigations_off: the kernel was told so
  * @halt_poll_ns: of both back ends
  */
@@ -165,7 +181,7 @@ struct bench_host {
 	char kernel[80];
 	long cpus;
 	u64 tsc_khz;
-	bool counts;
+	enum bench_clock clock;
 	bool mitigations_off;
 	u64 halt_poll_ns;
 };
@@ -173,6 +189,8 @@ struct bench_host {
 /* host.c */
 void bench_host_read(struct bench_host *host);
 double bench_host_compute(void);
+enum bench_clock bench_clock_of(long cpus, u64 nops, u64 divisions, u64 insns);
+bool bench_host_has_two_cpus(void);
 bool bench_text_has_word(const char *text, const char *word);
 
 /**
@@ -180,6 +198,7 @@ bool bench_text_has_word(const char *text, const char *word);
  * @host:	where
  * @columns:	which were wanted and possible
  * @no_kvm:	why there is no column of KVM; empty: there is
+ * @left_out:	rows with a second vCPU, because there is one CPU
  * @borrows:	how mini-vm had VMX in its first column: borrowed, with VMX in use
  *		before this command
  * @rows:	which rows, @count of them
@@ -191,6 +210,7 @@ struct bench_report {
 	struct bench_host host;
 	bool columns[BENCH_COLUMNS];
 	char no_kvm[160];
+	bool left_out;
 	bool borrows;
 	const struct bench_row **rows;
 	struct bench_cost (*costs)[BENCH_COLUMNS];

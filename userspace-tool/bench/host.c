@@ -5,6 +5,7 @@
  * and what a tick of the clock is.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -13,6 +14,7 @@
 #include "bench.h"
 
 #define LOOPS	1000
+#define TURN	6
 #define TRIES	8
 
 static u64 rdtsc(void)
@@ -23,7 +25,7 @@ static u64 rdtsc(void)
 	return low | (u64)high << 32;
 }
 
-/* Six instructions a turn, all of them nothing. */
+/* Six instructions a turn (TURN), all of them nothing. */
 static void turn_nops(u64 n)
 {
 	asm volatile("1:\tnop\n\tnop\n\tnop\n\tnop\n\tdec %0\n\tjnz 1b" : "+r"(n));
@@ -94,6 +96,44 @@ static void read_cpu_model(char *model, size_t size)
 		 line ? line + 2 : "unknown");
 }
 
+/* On a CPU a division takes many times as long as nothing. */
+static bool near(u64 ticks, u64 insns)
+{
+	return ticks > insns - insns / 20 && ticks < insns + insns / 20;
+}
+
+/**
+ * bench_clock_of() - find out what a tick is
+ * @cpus: how many are online
+ * @nops: ticks of instructions that do nothing
+ * @divisions: and of so many of which some are divisions
+ * @insns: how many
+ *
+ * An emulator with several CPUs lets them execute some instructions each in turn, and
+ * its clock go on after that: then ticks count no instructions.
+ *
+ * Return: what it is.
+ */
+enum bench_clock bench_clock_of(long cpus, u64 nops, u64 divisions, u64 insns)
+{
+	if (cpus == 1 && nops == insns && divisions == insns)
+		return BENCH_INSTRUCTIONS;
+	return near(nops, insns) && near(divisions, insns) ? BENCH_EMULATED : BENCH_TICKS;
+}
+
+/**
+ * bench_host_has_two_cpus() - can two vCPUs run at the same time?
+ *
+ * Return: true if this process may use two CPUs.
+ */
+bool bench_host_has_two_cpus(void)
+{
+	cpu_set_t cpus;
+
+	/* an error: there are more than the set has room for */
+	return sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) > 1;
+}
+
 /**
  * bench_host_read() - find out about this host
  * @host: out; @tsc_khz is left alone
@@ -109,8 +149,8 @@ void bench_host_read(struct bench_host *host)
 	read_file("/proc/cmdline", text, sizeof(text));
 	host->mitigations_off = bench_text_has_word(text, "mitigations=off");
 	host->halt_poll_ns = bench_halt_poll_ns();
-	host->counts = host->cpus == 1 && slope(turn_nops) == 6 * LOOPS &&
-		       slope(turn_divisions) == 6 * LOOPS;
+	host->clock = bench_clock_of(host->cpus, slope(turn_nops), slope(turn_divisions),
+				     TURN * LOOPS);
 }
 
 /**

@@ -4,6 +4,7 @@
  * descriptor tables and registers, the same for every back end.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../report.h"
@@ -51,7 +52,8 @@ struct gate {
 #define ACCESS_DATA	0xc093
 #define ACCESS_TSS	0x008b
 
-#define APIC_BASE	(0xfee00000 | BIT(8) | BIT(10) | BIT(11))
+#define APIC_BASE_BSP	BIT(8)
+#define APIC_BASE	(0xfee00000 | APIC_BASE_BSP | BIT(10) | BIT(11))
 
 static void write_tables(const struct guest_mem *mem)
 {
@@ -122,19 +124,45 @@ static void set_registers(struct mvm_sregs *sregs)
 	sregs->dr7 = 0x400;
 }
 
+/* The second vCPU, until the guest has been told to end it. */
+static void *run_second(void *context)
+{
+	struct bench_vm *vm = context;
+
+	/* the first one would wait for it for ever */
+	if (vm->backend->run(vm, 1) != STATUS_OK)
+		exit(STATUS_RESOURCE);
+	return NULL;
+}
+
+/* The first until its first question, then the second. */
+static int start(struct bench_vm *vm)
+{
+	int status = vm->backend->run(vm, 0);
+
+	if (status == STATUS_OK && vm->vcpus > 1 &&
+	    pthread_create(&vm->second, NULL, run_second, vm)) {
+		report_error("there is no thread for the benchmark's second vCPU");
+		status = STATUS_RESOURCE;
+	}
+	return status;
+}
+
 /**
  * bench_vm_create() - make a VM whose guest waits for what it shall do
  * @vm: out
  * @backend: of which kind
+ * @vcpus: how many, BENCH_VCPUS at most
  *
  * Return: STATUS_OK, or another status after a report.
  */
-int bench_vm_create(struct bench_vm *vm, const struct bench_backend *backend)
+int bench_vm_create(struct bench_vm *vm, const struct bench_backend *backend, unsigned int vcpus)
 {
 	int status;
 
 	memset(vm, 0, sizeof(*vm));
 	vm->backend = backend;
+	vm->vcpus = vcpus;
 	if (guest_mem_create(&vm->mem, BENCH_MEMORY)) {
 		report_error("there is no room for the benchmark guest's memory: %s",
 			     strerror(errno));
@@ -145,11 +173,12 @@ int bench_vm_create(struct bench_vm *vm, const struct bench_backend *backend)
 	write_tables(&vm->mem);
 	write_idt(&vm->mem);
 	vm->shared = guest_mem_at(&vm->mem, BENCH_SHARED, sizeof(*vm->shared));
-	set_registers(&vm->sregs);
+	set_registers(&vm->sregs[0]);
+	vm->sregs[1] = vm->sregs[0];
+	vm->sregs[1].apic_base &= ~(u64)APIC_BASE_BSP;
 	status = backend->create(vm);
 	if (status == STATUS_OK) {
-		/* until its first question */
-		status = backend->run(vm);
+		status = start(vm);
 		if (status == STATUS_OK)
 			return STATUS_OK;
 		backend->destroy(vm);
@@ -164,6 +193,15 @@ int bench_vm_create(struct bench_vm *vm, const struct bench_backend *backend)
  */
 void bench_vm_destroy(struct bench_vm *vm)
 {
+	u64 ticks;
+
+	if (vm->vcpus > 1) {
+		/* a guest that has failed does not end it; the process does */
+		if (vm->shared->failed ||
+		    bench_vm_ask(vm, BENCH_STOP_SECOND, 1, &ticks) != STATUS_OK)
+			exit(STATUS_RESOURCE);
+		pthread_join(vm->second, NULL);
+	}
 	vm->backend->destroy(vm);
 	guest_mem_destroy(&vm->mem);
 }
@@ -184,7 +222,7 @@ int bench_vm_ask(struct bench_vm *vm, enum bench_code code, u64 rounds, u64 *tic
 	vm->shared->code = code;
 	vm->shared->rounds = rounds;
 	vm->asked += rounds;
-	status = vm->backend->run(vm);
+	status = vm->backend->run(vm, 0);
 	if (status != STATUS_OK)
 		return status;
 	if (vm->shared->failed) {

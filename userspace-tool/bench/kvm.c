@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * kvm.c - the benchmark's guest on KVM, for comparison: a VM with the interrupt
- * controllers in the kernel and one thread that stays in KVM_RUN, which is the
- * shortest way that KVM offers.
+ * controllers in the kernel and, for each vCPU, one thread that stays in KVM_RUN,
+ * which is the shortest way that KVM offers.
  *
  * The guest sees the CPUID that mini-vm shows it.
  */
@@ -32,16 +32,16 @@
  * struct state - a VM of KVM
  * @device:	/dev/kvm
  * @fd:		VM
- * @vcpu:	vCPU
- * @run:	its shared page
- * @run_size:	bytes of it
+ * @vcpus:	vCPUs
+ * @runs:	their shared pages
+ * @run_size:	bytes of each
  * @ring:	in there: writes that were kept; NULL: not asked for
  */
 struct state {
 	int device;
 	int fd;
-	int vcpu;
-	struct kvm_run *run;
+	int vcpus[BENCH_VCPUS];
+	struct kvm_run *runs[BENCH_VCPUS];
 	size_t run_size;
 	struct kvm_coalesced_mmio_ring *ring;
 };
@@ -114,11 +114,14 @@ static int refused(const char *what)
 static void destroy(struct bench_vm *vm)
 {
 	struct state *state = vm->state;
+	unsigned int i;
 
-	if (state->run)
-		munmap(state->run, state->run_size);
-	if (state->vcpu >= 0)
-		close(state->vcpu);
+	for (i = 0; i < ARRAY_SIZE(state->vcpus); i++) {
+		if (state->runs[i])
+			munmap(state->runs[i], state->run_size);
+		if (state->vcpus[i] >= 0)
+			close(state->vcpus[i]);
+	}
 	if (state->fd >= 0)
 		close(state->fd);
 	if (state->device >= 0)
@@ -175,24 +178,24 @@ static int create_vm(struct state *state, const struct guest_mem *mem)
 	return status == STATUS_OK ? add_memory(state, mem) : status;
 }
 
-static int create_vcpu(struct state *state)
+static int create_vcpu(struct state *state, unsigned int id)
 {
 	int size = ioctl(state->device, KVM_GET_VCPU_MMAP_SIZE, 0UL);
 	void *run;
 
-	state->vcpu = ioctl(state->fd, KVM_CREATE_VCPU, 0UL);
-	if (size < 0 || state->vcpu < 0)
+	state->vcpus[id] = ioctl(state->fd, KVM_CREATE_VCPU, (unsigned long)id);
+	if (size < 0 || state->vcpus[id] < 0)
 		return refused("make a vCPU");
-	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, state->vcpu, 0);
+	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, state->vcpus[id], 0);
 	if (run == MAP_FAILED)
 		return refused("map its page");
-	state->run = run;
+	state->runs[id] = run;
 	state->run_size = (size_t)size;
 	return STATUS_OK;
 }
 
 /* What mini-vm shows its guests. */
-static int set_cpuid(const struct state *state)
+static int set_cpuid(const struct state *state, unsigned int id)
 {
 	struct mvm_cpuid_entry entries[MVM_CPUID_MAX];
 	struct kvm_cpuid2 *table;
@@ -216,7 +219,7 @@ static int set_cpuid(const struct state *state)
 			.ecx = entries[i].ecx, .edx = entries[i].edx,
 		};
 	table->nent = count;
-	if (ioctl(state->vcpu, KVM_SET_CPUID2, table))
+	if (ioctl(state->vcpus[id], KVM_SET_CPUID2, table))
 		status = refused("show the guest mini-vm's CPUID");
 	free(table);
 	return status;
@@ -248,10 +251,18 @@ static struct kvm_dtable dtable(const struct mvm_table *from)
 	return (struct kvm_dtable) { .base = from->base, .limit = from->limit };
 }
 
-static int set_registers(const struct state *state, const struct mvm_sregs *from)
+static int set_registers(const struct state *state, unsigned int id, const struct mvm_sregs *from)
 {
-	const struct kvm_regs regs = { .rip = BENCH_CODE, .rsp = BENCH_STACK, .rflags = RFLAGS_FIXED };
+	const struct kvm_regs regs = {
+		.rip = BENCH_CODE,
+		.rsp = BENCH_STACK + id * BENCH_STACK_BYTES,
+		.rdi = id,
+		.rflags = RFLAGS_FIXED,
+	};
+	/* the second one does not wait for a SIPI */
+	struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
 	struct kvm_sregs sregs;
+	int vcpu = state->vcpus[id];
 
 	memset(&sregs, 0, sizeof(sregs));
 	sregs.cs = segment(&from->cs);
@@ -269,7 +280,8 @@ static int set_registers(const struct state *state, const struct mvm_sregs *from
 	sregs.cr4 = from->cr4;
 	sregs.efer = from->efer;
 	sregs.apic_base = from->apic_base;
-	if (ioctl(state->vcpu, KVM_SET_SREGS, &sregs) || ioctl(state->vcpu, KVM_SET_REGS, &regs))
+	if (ioctl(vcpu, KVM_SET_SREGS, &sregs) || ioctl(vcpu, KVM_SET_REGS, &regs) ||
+	    ioctl(vcpu, KVM_SET_MP_STATE, &runnable))
 		return refused("set the guest's registers");
 	return STATUS_OK;
 }
@@ -277,6 +289,7 @@ static int set_registers(const struct state *state, const struct mvm_sregs *from
 static int create(struct bench_vm *vm)
 {
 	struct state *state = calloc(1, sizeof(*state));
+	unsigned int id;
 	int status;
 
 	if (!state) {
@@ -285,14 +298,15 @@ static int create(struct bench_vm *vm)
 	}
 	vm->state = state;
 	vm->apic_timer_khz = KVM_APIC_TIMER_KHZ;
-	state->device = state->fd = state->vcpu = -1;
+	state->device = state->fd = state->vcpus[0] = state->vcpus[1] = -1;
 	status = create_vm(state, &vm->mem);
-	if (status == STATUS_OK)
-		status = create_vcpu(state);
-	if (status == STATUS_OK)
-		status = set_cpuid(state);
-	if (status == STATUS_OK)
-		status = set_registers(state, &vm->sregs);
+	for (id = 0; status == STATUS_OK && id < vm->vcpus; id++) {
+		status = create_vcpu(state, id);
+		if (status == STATUS_OK)
+			status = set_cpuid(state, id);
+		if (status == STATUS_OK)
+			status = set_registers(state, id, &vm->sregs[id]);
+	}
 	if (status != STATUS_OK)
 		destroy(vm);
 	return status;
@@ -318,7 +332,7 @@ static int wire_post(struct state *state)
 
 	if (page <= 0 || ioctl(state->fd, KVM_REGISTER_COALESCED_MMIO, &zone))
 		return refused("keep the writes to a port");
-	state->ring = (void *)((u8 *)state->run + (size_t)page * GUEST_PAGE);
+	state->ring = (void *)((u8 *)state->runs[0] + (size_t)page * GUEST_PAGE);
 	return STATUS_OK;
 }
 
@@ -351,14 +365,14 @@ static int unexpected(const struct kvm_run *run)
 	return STATUS_RESOURCE;
 }
 
-static int run_guest(struct bench_vm *vm)
+static int run_guest(struct bench_vm *vm, unsigned int id)
 {
 	static const u32 answer = BENCH_ANSWER;
 	struct state *state = vm->state;
-	struct kvm_run *run = state->run;
+	struct kvm_run *run = state->runs[id];
 
 	for (;;) {
-		if (ioctl(state->vcpu, KVM_RUN, 0UL)) {
+		if (ioctl(state->vcpus[id], KVM_RUN, 0UL)) {
 			if (errno == EINTR)
 				continue;
 			return refused("run the guest");

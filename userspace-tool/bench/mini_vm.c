@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mini_vm.c - the benchmark's guest on mini-vm: one thread that waits in
- * MVM_RUN, or lends itself, and the emulator of memory-mapped I/O that "mini-vm run" has.
+ * mini_vm.c - the benchmark's guest on mini-vm: for each vCPU one thread that waits
+ * in MVM_RUN, or lends itself, and the emulator of memory-mapped I/O that "mini-vm run" has.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,11 +41,11 @@ static void mmio_write(void *context, u64 gpa, unsigned int bytes, u64 value)
 	(void)value;
 }
 
-static int set_registers(struct state *state, const struct bench_vm *vm)
+static int set_registers(const struct bench_vm *vm, const struct vcpu *vcpu, unsigned int id)
 {
-	struct mvm_run *run = state->vm.vcpus[0].run;
-	struct mvm_sregs sregs = vm->sregs;
-	int error = vm_set_sregs(&state->vm.vcpus[0], &sregs);
+	struct mvm_run *run = vcpu->run;
+	struct mvm_sregs sregs = vm->sregs[id];
+	int error = vm_set_sregs(vcpu, &sregs);
 
 	if (error) {
 		report_error("the kernel module refused the benchmark guest's registers: %s",
@@ -53,7 +53,8 @@ static int set_registers(struct state *state, const struct bench_vm *vm)
 		return STATUS_RESOURCE;
 	}
 	memset(run->gpr, 0, sizeof(run->gpr));
-	run->gpr[MVM_RSP] = BENCH_STACK;
+	run->gpr[MVM_RSP] = BENCH_STACK + id * BENCH_STACK_BYTES;
+	run->gpr[MVM_RDI] = id;
 	run->rip = BENCH_CODE;
 	run->next_rip = BENCH_CODE;
 	run->rflags = RFLAGS_FIXED;
@@ -73,6 +74,7 @@ static void destroy(struct bench_vm *vm)
 static int create(struct bench_vm *vm)
 {
 	struct state *state = calloc(1, sizeof(*state));
+	unsigned int id;
 	int status;
 
 	if (!state) {
@@ -84,10 +86,11 @@ static int create(struct bench_vm *vm)
 	status = vm_open_device(&state->vm);
 	if (status == STATUS_OK)
 		status = vm_create(&state->vm, "bench", &vm->mem);
-	if (status == STATUS_OK)
+	for (id = 0; status == STATUS_OK && id < vm->vcpus; id++) {
 		status = vm_add_vcpu(&state->vm);
-	if (status == STATUS_OK)
-		status = set_registers(state, vm);
+		if (status == STATUS_OK)
+			status = set_registers(vm, &state->vm.vcpus[id], id);
+	}
 	vm->apic_timer_khz = state->vm.info.apic_timer_khz;
 	if (status != STATUS_OK)
 		destroy(vm);
@@ -146,14 +149,15 @@ static int unexpected(const struct mvm_run *run)
 	return STATUS_RESOURCE;
 }
 
-static int run_guest(struct bench_vm *vm)
+static int run_guest(struct bench_vm *vm, unsigned int id)
 {
 	struct state *state = vm->state;
-	struct mvm_run *run = state->vm.vcpus[0].run;
+	const struct vcpu *vcpu = &state->vm.vcpus[id];
+	struct mvm_run *run = vcpu->run;
 	int error;
 
 	for (;;) {
-		error = vm_run(&state->vm.vcpus[0], vm->lend);
+		error = vm_run(vcpu, vm->lend);
 		if (error) {
 			report_error("the kernel module refused to run the benchmark's guest: %s",
 				     strerror(-error));
@@ -210,8 +214,12 @@ bool bench_mini_vm_borrows(const struct bench_vm *vm)
 	const struct state *state = vm->state;
 	struct mvm_stat stats[VM_STATS_MAX];
 	u64 windows = 0, borrowed = 0;
-	u32 count = vm_get_stats(&state->vm, stats), i;
+	struct vm first = state->vm;
+	u32 count, i;
 
+	/* a second vCPU runs, and its counters with it */
+	first.vcpu_count = 1;
+	count = vm_get_stats(&first, stats);
 	for (i = 0; i < count; i++) {
 		if (!strcmp((const char *)stats[i].name, "windows"))
 			windows = stats[i].value;

@@ -14,7 +14,8 @@
 #define BENCH_PML4	0x5000
 #define BENCH_PDPT	0x6000
 #define BENCH_PDS	0x7000		/* four */
-#define BENCH_STACK	0x20000
+#define BENCH_STACK	0x20000		/* and below: that of vCPU 0 */
+#define BENCH_STACK_BYTES 0x8000	/* of each */
 #define BENCH_CODE	0x100000
 #define BENCH_CODE_MAX	0x100000
 /* memory that only the page-fault rows touch */
@@ -64,6 +65,9 @@ enum bench_code {
 	BENCH_IPI_NOP,
 	BENCH_IPI_HLT,
 	BENCH_TIMER_HLT,
+	BENCH_IPI,
+	BENCH_IPI_HALTED,
+	BENCH_STOP_SECOND,
 	BENCH_TOUCH_4K,
 	BENCH_TOUCH_2M,
 	BENCH_COMPUTE,
@@ -82,6 +86,8 @@ enum bench_code {
  * @failed:	guest: 0, or the line of guest.c that was not content
  * @vector:	guest: an exception that it did not expect
  * @rip:	guest: where
+ * @second:	guest: its second vCPU takes interrupts
+ * @stop:	guest: and is to end
  */
 struct bench_shared {
 	unsigned long long code;
@@ -92,6 +98,8 @@ struct bench_shared {
 	unsigned long long failed;
 	unsigned long long vector;
 	unsigned long long rip;
+	unsigned long long second;
+	unsigned long long stop;
 };
 
 /* One round of a compute-bound loop: BENCH_COMPUTE_INSNS instructions. */

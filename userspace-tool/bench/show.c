@@ -4,7 +4,7 @@
  *
  * What may be said of it depends on the clock: where a tick of the TSC is one
  * instruction, these are counts of instructions on an emulated CPU, and say
- * nothing about time.
+ * nothing about time; with several emulated CPUs they are not even counts.
  */
 #include <stdio.h>
 
@@ -23,6 +23,12 @@ static const char *const column_heads[] = {
 	[BENCH_PLAIN] = "mini-vm",
 	[BENCH_BORROW] = "borrowing",
 	[BENCH_KVM] = "KVM",
+};
+
+static const char *const clock_names[] = {
+	[BENCH_TICKS] = "ticks",
+	[BENCH_EMULATED] = "emulated",
+	[BENCH_INSTRUCTIONS] = "instructions",
 };
 
 /* Column over KVM's; negative: one is not known. */
@@ -51,9 +57,13 @@ static void show_head(const struct bench_report *report, FILE *out)
 {
 	const struct bench_host *host = &report->host;
 
-	if (host->counts)
+	if (host->clock == BENCH_INSTRUCTIONS)
 		fprintf(out, "Clock: one tick of the TSC is one instruction, so this CPU is emulated: counts of\n"
 			     "       instructions, the same in each run, that say nothing about time.\n");
+	else if (host->clock == BENCH_EMULATED)
+		fprintf(out, "Clock: ticks of the TSC of an emulated machine, CPUs: %ld; no counts of instructions,\n"
+			     "       and they say nothing about time; compare within this run only.\n",
+			host->cpus);
 	else if (host->cpus > 1)
 		fprintf(out, "Clock: ticks of the TSC on %ld CPUs; compare within this run only.\n",
 			host->cpus);
@@ -70,6 +80,8 @@ static void show_head(const struct bench_report *report, FILE *out)
 		fprintf(out, "borrowing: mini-vm while a VM of KVM keeps the CPU's VMX in use.\n");
 	if (report->no_kvm[0])
 		fprintf(out, "KVM: not measured: %s\n", report->no_kvm);
+	if (report->left_out)
+		fprintf(out, "With two vCPUs: not measured: this process may use one CPU only\n");
 	fprintf(out, "A round includes the loop around the operation, 2 to 8 instructions.\n\n");
 }
 
@@ -169,7 +181,7 @@ static json_t *host_json(const struct bench_report *report)
 	add(object, "cpus", json_integer(host->cpus));
 	add(object, "kernel", json_string(host->kernel));
 	add(object, "tsc_khz", json_integer((json_int_t)host->tsc_khz));
-	add(object, "clock", json_string(host->counts ? "instructions" : "ticks"));
+	add(object, "clock", json_string(clock_names[host->clock]));
 	add(object, "mitigations", json_string(host->mitigations_off ? "off" : "default"));
 	add(object, "halt_poll_ns", json_integer((json_int_t)host->halt_poll_ns));
 	add(object, "borrows", json_boolean(report->borrows));

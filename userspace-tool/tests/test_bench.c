@@ -29,7 +29,7 @@ static void new_report(void)
 	report.compute_host = 8;
 	report.host.tsc_khz = 200000;
 	report.host.cpus = 1;
-	report.host.counts = true;
+	report.host.clock = BENCH_INSTRUCTIONS;
 	strcpy(report.host.cpu, "a CPU");
 	strcpy(report.host.kernel, "6.1.0");
 	report.columns[BENCH_PLAIN] = true;
@@ -73,6 +73,8 @@ static void test_rows(void)
 		       2 * row->rounds * BENCH_PAGE_4K > BENCH_TOUCH_END - BENCH_TOUCH;
 		bad += (row->code == BENCH_OUT_WIRED) != (row->wiring != BENCH_NO_WIRE) ||
 		       (row->waiter && row->wiring != BENCH_BELL);
+		/* mini-vm's thread cannot lend itself to two vCPUs */
+		bad += row->second && (row->lend || row->wiring || !row->delay_us || !row->keep_delay);
 		/* what is kept is taken 100 times at least; KVM's ring is the smaller one */
 		bad += row->wiring == BENCH_POST &&
 		       row->rounds < 100 * (MVM_RING_ENTRIES + 1);
@@ -91,6 +93,17 @@ static void test_words(void)
 	ok(!bench_text_has_word("", "a"), "nothing has no words");
 }
 
+static void test_clock(void)
+{
+	is(bench_clock_of(1, 6000, 6000, 6000), BENCH_INSTRUCTIONS,
+	   "where each instruction takes a tick, ticks are instructions");
+	is(bench_clock_of(1, 6000, 6001, 6000), BENCH_EMULATED, "where one takes two, they are not");
+	is(bench_clock_of(2, 6000, 6000, 6000), BENCH_EMULATED, "nor where there are two CPUs");
+	is(bench_clock_of(2, 5952, 6064, 6000), BENCH_EMULATED, "an emulator's clock may go in steps");
+	is(bench_clock_of(2, 6000, 26000, 6000), BENCH_TICKS, "where divisions take longer, a CPU is real");
+	is(bench_clock_of(1, 1500, 6000, 6000), BENCH_TICKS, "and where NOPs take less");
+}
+
 static void test_table(void)
 {
 	new_report();
@@ -102,12 +115,19 @@ static void test_table(void)
 	shows("one tick of the TSC is one instruction, so this CPU is emulated", "the clock is named");
 	shows("mitigations as the kernel chose them", "and the mitigations");
 	ok(!strstr(text, "faster"), "nothing is said to be faster");
-	report.host.counts = false;
+	report.host.clock = BENCH_TICKS;
 	report.host.mitigations_off = true;
 	shows("Clock: ticks of the TSC.\n", "a clock that does not count instructions is named");
 	shows("mitigations off", "mitigations that are off are named");
 	report.host.cpus = 2;
 	shows("on 2 CPUs; compare within this run only", "and the number of CPUs");
+	report.host.clock = BENCH_EMULATED;
+	shows("TSC of an emulated machine, CPUs: 2; no counts of instructions,\n",
+	      "two emulated CPUs do not count instructions");
+	ok(!strstr(table(), "With two vCPUs"), "where nothing is left out, nothing is said");
+	report.left_out = true;
+	shows("With two vCPUs: not measured: this process may use one CPU only\n",
+	      "what is left out is named");
 }
 
 static void test_without_kvm(void)
@@ -199,12 +219,19 @@ static void test_json(void)
 	ok(json_is_null(json_object_get(row, "kvm")) && json_is_null(json_object_get(row, "ratio")),
 	   "what was not measured is null");
 	json_decref(json);
+	report.host.clock = BENCH_EMULATED;
+	json = bench_show_json(&report);
+	host = json_object_get(json, "host");
+	ok(!strcmp(json_string_value(json_object_get(host, "clock")), "emulated"),
+	   "an emulator's clock is named");
+	json_decref(json);
 }
 
 int main(void)
 {
 	test_rows();
 	test_words();
+	test_clock();
 	test_table();
 	test_without_kvm();
 	test_wires();

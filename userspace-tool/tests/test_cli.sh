@@ -74,7 +74,12 @@ expect 2 'ps takes no arguments' "ps with an argument" ps all
 expect 2 'not both' "ps with two forms" ps --json --quiet
 shows '^Usage: mini-vm bench .*OPERATION' "bench --help shows its usage" bench --help
 shows '^wrmsr  *WRMSR of TSC_ADJUST$' "bench --list lists the operations" bench --list
+shows '^ipi  *IPI .* (needs two CPUs)$' "and says which need two CPUs" bench --list
 expect 2 "'cpuide' is not an operation" "bench of what is no operation" bench cpuid cpuide
+cpus=$(taskset -cp $$ | sed 's/.*: //')
+taskset -cp "${cpus%%[-,]*}" $$ >"$folder/out"
+expect 4 "'ipi' needs two CPUs" "bench of what needs two CPUs, on one" bench cpuid ipi
+taskset -cp "$cpus" $$ >"$folder/out"
 expect 2 'is not a number of tries' "bench with no tries" bench --tries 0
 expect 2 'is not a number of tries' "bench with tries that are no number" bench --tries 8x
 expect 2 'is not a number of tries' "bench with too many tries" bench --tries 1001

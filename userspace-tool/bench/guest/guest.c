@@ -23,6 +23,8 @@ typedef unsigned long u64;
 #define LVT_MASKED		(1U << 16)
 #define LVT_TSC_DEADLINE	(2U << 17)
 #define DIVIDE_BY_1		0xb
+/* in x2APIC mode: the destination is APIC ID 1 */
+#define ICR_TO_SECOND		(1UL << 32)
 
 /* how far in the future an interrupt is that the guest waits for by spinning */
 #define DEADLINE_TICKS		20000
@@ -34,7 +36,7 @@ typedef unsigned long u64;
 
 volatile u64 guest_interrupts, guest_eoi_ticks;
 
-void guest_main(void) __attribute__((noreturn));
+void guest_main(u64 vcpu) __attribute__((noreturn));
 void guest_exception(u64 vector, u64 rip) __attribute__((noreturn));
 
 static inline u64 rdtsc(void)
@@ -265,16 +267,79 @@ static void do_ipi_hlt(u64 n)
 	CHECK(guest_interrupts - before == shared->rounds);
 }
 
+static void use_one_shot_timer(void)
+{
+	wrmsr(MSR_X2APIC_TIMER_DIVIDE, DIVIDE_BY_1);
+	wrmsr(MSR_X2APIC_LVT_TIMER, BENCH_VECTOR);
+}
+
 /* A one-shot timer, and a HLT that it ends. */
 static void do_timer_hlt(u64 n)
 {
 	u64 before = guest_interrupts;
 
-	wrmsr(MSR_X2APIC_TIMER_DIVIDE, DIVIDE_BY_1);
-	wrmsr(MSR_X2APIC_LVT_TIMER, BENCH_VECTOR);
+	use_one_shot_timer();
 	LOOP(n, "wrmsr; sti; hlt; cli", "c"(MSR_X2APIC_TIMER_COUNT), "a"((u32)shared->delay),
 	     "d"(0) : "memory");
 	CHECK(guest_interrupts - before == shared->rounds);
+}
+
+/* On either vCPU: each waits for the other's. */
+static inline void await_interrupt(u64 before)
+{
+	while (guest_interrupts == before && !shared->failed)
+		;
+}
+
+/*
+ * From the write of ICR until the second vCPU's handler has counted.  Before each
+ * one a timer's time passes, in which the second vCPU comes to rest.  Interrupts are
+ * on, so the host takes its own while this waits.
+ */
+static u64 ipi(u64 n)
+{
+	u64 first = guest_interrupts, taken = 0, i;
+
+	use_one_shot_timer();
+	asm volatile("sti");
+	while (!shared->second)
+		;
+	for (i = 0; i < n; i++) {
+		u64 before = guest_interrupts, start;
+
+		wrmsr(MSR_X2APIC_TIMER_COUNT, shared->delay);
+		await_interrupt(before);
+		start = rdtsc();
+		wrmsr(MSR_X2APIC_ICR, BENCH_VECTOR | ICR_TO_SECOND);
+		await_interrupt(before + 1);
+		taken += rdtsc() - start;
+	}
+	asm volatile("cli");
+	CHECK(guest_interrupts - first == 2 * n);
+	return taken;
+}
+
+/* What the second vCPU does: takes interrupts, halted or not, until it is to end. */
+static void __attribute__((noreturn)) be_second(void)
+{
+	shared->second = 1;
+	for (;;) {
+		asm volatile("sti");
+		while (shared->code != BENCH_IPI_HALTED && !shared->stop)
+			;
+		asm volatile("cli");
+		if (shared->stop)
+			break;
+		asm volatile("sti; hlt" : : : "memory");
+	}
+	for (;;)
+		end();
+}
+
+static void stop_second(void)
+{
+	shared->stop = 1;
+	wrmsr(MSR_X2APIC_ICR, BENCH_VECTOR | ICR_TO_SECOND);
 }
 
 static void touch(u64 n, u64 step)
@@ -354,6 +419,12 @@ static u64 perform(u64 code, u64 n)
 	case BENCH_TIMER_HLT:
 		do_timer_hlt(n);
 		break;
+	case BENCH_IPI:
+	case BENCH_IPI_HALTED:
+		return ipi(n);
+	case BENCH_STOP_SECOND:
+		stop_second();
+		break;
 	case BENCH_TOUCH_4K:
 		touch(n, BENCH_PAGE_4K);
 		break;
@@ -379,9 +450,11 @@ static inline void mark(u64 trace)
 		asm volatile("xchg %%bx, %%bx" : : : "memory");
 }
 
-void guest_main(void)
+void guest_main(u64 vcpu)
 {
 	wrmsr(MSR_X2APIC_SVR, SVR_ENABLED | BENCH_VECTOR_SPURIOUS);
+	if (vcpu)
+		be_second();
 	wrmsr(MSR_X2APIC_LVT_TIMER, LVT_MASKED);
 	for (;;) {
 		u64 code, rounds, trace, start, part;

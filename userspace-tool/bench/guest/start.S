@@ -2,8 +2,9 @@
 /*
  * start.S - where the benchmark's guest begins, and its interrupt handlers.
  *
- * The host has set up 64-bit mode, a stack and the tables; image.c takes the
- * addresses of the handlers from the words at the image's start.
+ * The host has set up 64-bit mode, a stack and the tables, and RDI with the vCPU's
+ * number; image.c takes the addresses of the handlers from the words at the image's
+ * start.
  */
 #include "vectors.h"
 
