@@ -267,7 +267,7 @@ static int open_signals(struct signals *signals, struct machine *machine)
 	signals->source.context = signals;
 	signals->source.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	error = signals->source.fd < 0 ? -errno :
-		loop_add(&machine->loop, &signals->source, EPOLLIN);
+		loop_add(&machine->board.loop, &signals->source, EPOLLIN);
 	if (error) {
 		report_error("cannot wait for signals: %s", strerror(-error));
 		return STATUS_RESOURCE;

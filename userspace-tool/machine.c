@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * machine.c - puts a virtual machine together, turns its event loop, resets it
- * and takes it apart.
+ * machine.c - puts vCPUs of the module on a board, turns the event loop, resets
+ * the machine and takes it apart.
  *
  * A reset is a new beginning: the VM of the module, the devices and the
  * guest's memory are made anew and the image is loaded again.  Only the memory
@@ -11,44 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/sysinfo.h>
-#include <time.h>
 
-#include "acpi/tables.h"
-#include "devices/ioapic.h"
-#include "devices/pic.h"
 #include "devices/serial.h"
 #include "machine.h"
 #include "report.h"
 
 static struct machine *machine_of(struct device_env *env)
 {
-	return (struct machine *)((char *)env - offsetof(struct machine, env));
+	return (struct machine *)((char *)env - offsetof(struct machine, board.env));
 }
 
 /* ------------------------------------------------------------------------
- * What devices may ask
+ * What devices may ask of the CPUs' side
  */
-
-static u64 env_now(struct device_env *env)
-{
-	return machine_clock_now(&machine_of(env)->clock);
-}
-
-static u64 env_wall(struct device_env *env)
-{
-	struct timespec now;
-
-	(void)env;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (u64)now.tv_sec * NSEC_PER_SEC + (u64)now.tv_nsec;
-}
-
-static void env_irq(struct device_env *env, unsigned int line, bool level)
-{
-	pic_set_irq(env->pic, line, level);
-	ioapic_set_irq(env->ioapic, line == IRQ_TIMER ? IOAPIC_TIMER_PIN : line, level);
-}
 
 /* A message that the guest made up and that no APIC takes is no fault of ours. */
 static bool env_msi(struct device_env *env, u64 address, u32 data)
@@ -104,73 +79,14 @@ static void env_serial_wants(struct device_env *env)
 	(void)env;
 }
 
-static struct device_timer *env_timer_new(struct device_env *env,
-					  void (*fire)(void *opaque),
-					  void *opaque)
-{
-	struct machine *machine = machine_of(env);
-
-	return machine_timer_new(&machine->clock, &machine->loop, fire, opaque);
-}
-
-static int create_devices(struct machine *machine)
-{
-	unsigned int i;
-
-	bus_init(&machine->ports, "port", 0x10000);
-	bus_init(&machine->mmio_bus, "MMIO", 0);
-	machine->env = (struct device_env) {
-		.ports = &machine->ports,
-		.mmio = &machine->mmio_bus,
-		.ram_low = machine->mem.low,
-		.ram_high = machine->mem.high,
-		.mem = &machine->mem,
-		.cpus = machine->config->cpus,
-		.fw_cfg = &machine->config->fw_cfg,
-		.debugcon_fd = machine->config->debugcon_fd,
-		.now = env_now,
-		.wall = env_wall,
-		.irq = env_irq,
-		.intr = env_intr,
-		.msi = env_msi,
-		.request = env_request,
-		.post = env_post,
-		.serial_out = env_serial_out,
-		.serial_wants = env_serial_wants,
-		.timer_new = env_timer_new,
-		.timer_set = machine_timer_set,
-		.timer_free = machine_timer_free,
-	};
-	for (i = 0; i < device_type_count; i++) {
-		struct device *device = &machine->devices[i];
-		int error;
-
-		device->type = device_types[i];
-		error = i < MACHINE_MAX_DEVICES ?
-			device->type->create(device, &machine->env) : -ENOSPC;
-		if (error) {
-			report_error("cannot make the device %s: %s",
-				     device_types[i]->name, strerror(-error));
-			return STATUS_RESOURCE;
-		}
-		machine->device_count++;
-	}
-	return STATUS_OK;
-}
-
-static void destroy_devices(struct machine *machine)
-{
-	while (machine->device_count) {
-		struct device *device =
-			&machine->devices[--machine->device_count];
-
-		device->type->destroy(device);
-	}
-	machine->env.pic = NULL;
-	machine->env.ioapic = NULL;
-	machine->env.power_button = NULL;
-	machine->env.serial = NULL;
-}
+static const struct device_env env_calls = {
+	.intr = env_intr,
+	.msi = env_msi,
+	.request = env_request,
+	.post = env_post,
+	.serial_out = env_serial_out,
+	.serial_wants = env_serial_wants,
+};
 
 /* ------------------------------------------------------------------------
  * The terminal
@@ -181,16 +97,16 @@ static size_t term_room(void *context)
 	struct machine *machine = context;
 
 	/* an interrupt in a pause would be forgotten at its end */
-	if (machine->pause.complete || !machine->env.serial)
+	if (machine->pause.complete || !machine->board.env.serial)
 		return 0;
-	return serial_room(machine->env.serial);
+	return serial_room(machine->board.env.serial);
 }
 
 static void term_receive(void *context, const u8 *bytes, size_t count)
 {
 	struct machine *machine = context;
 
-	serial_receive(machine->env.serial, bytes, count);
+	serial_receive(machine->board.env.serial, bytes, count);
 }
 
 static void term_send_break(void *context)
@@ -198,8 +114,8 @@ static void term_send_break(void *context)
 	struct machine *machine = context;
 
 	/* not in a pause: see term_room() */
-	if (machine->env.serial && !machine->pause.complete)
-		serial_break(machine->env.serial);
+	if (machine->board.env.serial && !machine->pause.complete)
+		serial_break(machine->board.env.serial);
 }
 
 static void term_quit(void *context)
@@ -271,9 +187,9 @@ void machine_watch_vcpu(struct machine_vcpu *vcpu, bool watch)
 	if (events == vcpu->events)
 		return;
 	if (vcpu->events)
-		loop_remove(&machine->loop, &vcpu->source);
+		loop_remove(&machine->board.loop, &vcpu->source);
 	if (events)
-		error = loop_add(&machine->loop, &vcpu->source, events);
+		error = loop_add(&machine->board.loop, &vcpu->source, events);
 	if (error) {
 		report_error("cannot wait for a vCPU: %s", strerror(-error));
 		machine_stop(machine, STATUS_RESOURCE);
@@ -386,17 +302,17 @@ static int power_on(struct machine *machine, const struct boot_state *state)
 {
 	int status;
 
-	status = vm_create(&machine->vm, machine->config->name, &machine->mem);
+	status = vm_create(&machine->vm, machine->config->name, &machine->board.mem);
 	if (status != STATUS_OK)
 		return status;
-	if (machine->mem.high &&
-	    machine->vm.info.max_gpa < GPA_4G + machine->mem.high) {
+	if (machine->board.mem.high &&
+	    machine->vm.info.max_gpa < GPA_4G + machine->board.mem.high) {
 		report_error("this machine's CPU cannot give a guest so much memory; use less with --memory");
 		return STATUS_RESOURCE;
 	}
 	status = add_vcpus(machine);
 	if (status == STATUS_OK)
-		status = create_devices(machine);
+		status = board_add_devices(&machine->board, &env_calls);
 	return status == STATUS_OK ? start_vcpus(machine, state) : status;
 }
 
@@ -406,16 +322,8 @@ static void power_off(struct machine *machine)
 
 	machine_for_each_vcpu(machine, vcpu)
 		machine_watch_vcpu(vcpu, false);
-	destroy_devices(machine);
+	board_remove_devices(&machine->board);
 	vm_destroy(&machine->vm);
-}
-
-static int install_tables(struct machine *machine)
-{
-	if (acpi_tables_install(&machine->mem, machine->config->cpus))
-		return STATUS_OK;
-	report_error("the ACPI tables do not fit into the guest's memory");
-	return STATUS_RESOURCE;
 }
 
 static void reset(struct machine *machine)
@@ -429,36 +337,18 @@ static void reset(struct machine *machine)
 		return;
 	}
 	power_off(machine);
-	if (guest_mem_clear(&machine->mem)) {
+	if (guest_mem_clear(&machine->board.mem)) {
 		report_error("cannot clear the guest's memory for its reset: %s",
 			     strerror(errno));
 		machine_stop(machine, STATUS_RESOURCE);
 		return;
 	}
 	machine->resets++;
-	status = install_tables(machine);
-	if (status == STATUS_OK)
-		status = image_load(&machine->config->files, &machine->mem, &state);
+	status = board_load(&machine->board, &state);
 	if (status == STATUS_OK)
 		status = power_on(machine, &state);
 	if (status != STATUS_OK)
 		machine_stop(machine, status);
-}
-
-static int check_memory(u64 bytes)
-{
-	struct sysinfo host;
-	u64 total;
-
-	if (sysinfo(&host))
-		return STATUS_OK;
-	total = (u64)host.totalram * host.mem_unit;
-	if (bytes <= total)
-		return STATUS_OK;
-	report_error("the guest wants %llu MiB of memory and this machine has %llu MiB; use less with --memory",
-		     (unsigned long long)(bytes / MIB),
-		     (unsigned long long)(total / MIB));
-	return STATUS_RESOURCE;
 }
 
 static int check_vcpus(struct machine *machine)
@@ -492,30 +382,15 @@ int machine_create(struct machine *machine,
 		   const struct machine_config *config)
 {
 	struct boot_state state;
-	int status, error;
+	int status;
 
 	memset(machine, 0, sizeof(*machine));
 	machine->config = config;
-	machine->loop.epoll = -1;
 	machine->vm.device = -1;
 	machine->vm.fd = -1;
 	machine->started = loop_now();
-	status = check_memory(config->memory);
-	if (status != STATUS_OK)
-		return status;
-	error = guest_mem_create(&machine->mem, config->memory);
-	if (!error)
-		error = loop_init(&machine->loop);
-	if (error) {
-		report_error("cannot get %llu MiB of memory for the guest: %s; use less with --memory",
-			     (unsigned long long)(config->memory / MIB),
-			     strerror(-error));
-		return STATUS_RESOURCE;
-	}
 	/* what is wrong with the image can be said without the module */
-	status = install_tables(machine);
-	if (status == STATUS_OK)
-		status = image_load(&config->files, &machine->mem, &state);
+	status = board_create(&machine->board, config, &state);
 	if (status == STATUS_OK)
 		status = vm_open_device(&machine->vm);
 	if (status == STATUS_OK)
@@ -547,7 +422,7 @@ static const struct term_ops *term_ops_of(struct machine *machine)
  */
 int machine_open_terminal(struct machine *machine)
 {
-	int error = term_open(&machine->term, &machine->loop,
+	int error = term_open(&machine->term, &machine->board.loop,
 			      term_ops_of(machine));
 
 	if (error) {
@@ -569,7 +444,7 @@ int machine_run(struct machine *machine)
 	struct machine_vcpu *vcpu;
 
 	while (!machine->stopped) {
-		int error = loop_wait(&machine->loop,
+		int error = loop_wait(&machine->board.loop,
 				      term_timeout(&machine->term));
 
 		if (error < 0) {
@@ -606,6 +481,5 @@ void machine_destroy(struct machine *machine)
 	machine->term_open = false;
 	power_off(machine);
 	vm_close_device(&machine->vm);
-	guest_mem_destroy(&machine->mem);
-	loop_close(&machine->loop);
+	board_destroy(&machine->board);
 }

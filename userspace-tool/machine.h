@@ -5,50 +5,14 @@
 #ifndef MINI_VM_MACHINE_H
 #define MINI_VM_MACHINE_H
 
-#include "bus.h"
-#include "devices/device.h"
-#include "fw_cfg_items.h"
-#include "guest_mem.h"
-#include "loader/loader.h"
-#include "loop.h"
-#include "machine_clock.h"
+#include "board.h"
 #include "mmio.h"
-#include "pin.h"
 #include "term.h"
 #include "types.h"
 #include "vm.h"
 
-#define MACHINE_MAX_DEVICES	16
 /* exit reasons that are counted one by one */
 #define MACHINE_EXITS		16
-
-/**
- * struct machine_config - what the user asked for
- * @name:	of the VM
- * @cpus:	vCPUs, 1 to VM_VCPUS_MAX
- * @pin:	host CPUs for them
- * @kvm:	the guest finds KVM's interface
- * @memory:	bytes of RAM
- * @files:	image, initrd, command line
- * @fw_cfg:	files for the guest's fw_cfg
- * @debugcon_path: file for the debug console; NULL: standard error
- * @debugcon_fd: open, for the debug console
- * @reset_exits: a reset of the guest ends the run
- * @stats:	print counters at the end
- */
-struct machine_config {
-	const char *name;
-	unsigned int cpus;
-	struct pin_list pin;
-	bool kvm;
-	u64 memory;
-	struct boot_files files;
-	struct fw_cfg_items fw_cfg;
-	const char *debugcon_path;
-	int debugcon_fd;
-	bool reset_exits;
-	bool stats;
-};
 
 struct control;
 
@@ -88,19 +52,12 @@ struct machine_vcpu {
 /**
  * struct machine - a virtual machine
  * @config:	what the user asked for
- * @loop:	the event loop
- * @mem:	guest memory
+ * @board:	memory, devices, their time, the event loop
  * @vm:		the module's VM and vCPUs
- * @ports:	I/O ports
- * @mmio_bus:	device memory
- * @env:	what devices see
- * @devices:	the devices
- * @device_count: how many
  * @term:	standard input and output
  * @term_open:	@term is in use
  * @vcpus:	the vCPUs, as many as @vm has
  * @affinity:	where this thread ran before it made a vCPU, with --pin
- * @clock:	the devices' time
  * @pause:	the vCPUs are to stand still
  * @control:	the control socket, or NULL
  * @started:	when the machine was made, loop_now()
@@ -109,24 +66,17 @@ struct machine_vcpu {
  * @status:	exit status then
  * @resets:	how often the guest was reset
  * @exits:	exits served, by reason
- * @mmio_io:	the way from the emulator to @mmio_bus and the local APICs
+ * @mmio_io:	the way from the emulator to the devices and the local APICs
  * @mmio:	the emulator, for one vCPU at a time
  */
 struct machine {
 	const struct machine_config *config;
-	struct loop loop;
-	struct guest_mem mem;
+	struct board board;
 	struct vm vm;
-	struct bus ports;
-	struct bus mmio_bus;
-	struct device_env env;
-	struct device devices[MACHINE_MAX_DEVICES];
-	unsigned int device_count;
 	struct term term;
 	bool term_open;
 	struct machine_vcpu vcpus[VM_VCPUS_MAX];
 	struct pin_mask affinity;
-	struct machine_clock clock;
 	struct machine_pause pause;
 	struct control *control;
 	u64 started;

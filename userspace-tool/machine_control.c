@@ -82,8 +82,8 @@ static json_t *stat(void *context)
 
 	json_object_set_new(object, "resets", json_integer((json_int_t)machine->resets));
 	json_object_set_new(object, "exits", exit_counters(machine));
-	json_object_set_new(object, "ports", bus_counters(&machine->ports));
-	json_object_set_new(object, "mmio", bus_counters(&machine->mmio_bus));
+	json_object_set_new(object, "ports", bus_counters(&machine->board.ports));
+	json_object_set_new(object, "mmio", bus_counters(&machine->board.mmio_bus));
 	json_object_set_new(object, "module", module_counters(machine));
 	return object;
 }
@@ -104,7 +104,7 @@ static void resume_machine(void *context)
  */
 static bool press_power_button(struct machine *machine)
 {
-	const struct device_env *env = &machine->env;
+	const struct device_env *env = &machine->board.env;
 
 	if (!env->power_button)
 		return false;
@@ -140,7 +140,7 @@ int machine_open_control(struct machine *machine)
 	int error;
 
 	ops.context = machine;
-	error = control_start(machine->control, &machine->loop, &ops);
+	error = control_start(machine->control, &machine->board.loop, &ops);
 	if (error) {
 		report_error("cannot serve the control socket: %s", strerror(-error));
 		return STATUS_RESOURCE;

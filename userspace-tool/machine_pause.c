@@ -49,7 +49,7 @@ void machine_paused(struct machine *machine)
 		refused(machine, "read", error);
 		return;
 	}
-	machine_clock_stop(&machine->clock);
+	machine_clock_stop(&machine->board.clock);
 	pause->complete = true;
 	if (machine->control)
 		control_paused(machine->control);
@@ -117,7 +117,7 @@ void machine_resume(struct machine *machine)
 	if (pause->complete) {
 		pause->complete = false;
 		error = restore_time(machine);
-		machine_clock_start(&machine->clock);
+		machine_clock_start(&machine->board.clock);
 	}
 	if (error) {
 		refused(machine, "set", error);

@@ -33,7 +33,7 @@ static void report_code(const struct machine_vcpu *vcpu,
 	unsigned int i;
 	u32 error_code;
 
-	walk_init(&walk, &machine->mem, sregs, run->rflags,
+	walk_init(&walk, &machine->board.mem, sregs, run->rflags,
 		  machine->vm.phys_bits);
 	for (i = 0; i < 16; i++) {
 		u8 byte;
@@ -41,7 +41,7 @@ static void report_code(const struct machine_vcpu *vcpu,
 
 		if (walk_linear(&walk, linear + i, 0, &gpa, &error_code) !=
 		    WALK_OK ||
-		    !guest_mem_read(&machine->mem, gpa, &byte, 1))
+		    !guest_mem_read(&machine->board.mem, gpa, &byte, 1))
 			break;
 		snprintf(text + 3 * i, 4, " %02x", byte);
 	}

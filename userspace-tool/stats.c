@@ -86,10 +86,10 @@ static bool read_smaps(struct smaps *smaps)
 static void report_memory(const struct machine *machine)
 {
 	struct smaps smaps = {
-		.guest_start = (u64)(uintptr_t)machine->mem.reserved,
+		.guest_start = (u64)(uintptr_t)machine->board.mem.reserved,
 	};
 
-	smaps.guest_end = smaps.guest_start + machine->mem.reserved_bytes;
+	smaps.guest_end = smaps.guest_start + machine->board.mem.reserved_bytes;
 	if (!read_smaps(&smaps))
 		return;
 	report_line("memory: guest %llu KiB, beside it %llu KiB",
@@ -143,8 +143,8 @@ void stats_report(const struct machine *machine)
 			report_line("exits: %s %llu", vcpu_exit_name(i),
 				    (unsigned long long)machine->exits[i]);
 	report_line("resets: %llu", (unsigned long long)machine->resets);
-	report_bus(&machine->ports);
-	report_bus(&machine->mmio_bus);
+	report_bus(&machine->board.ports);
+	report_bus(&machine->board.mmio_bus);
 	report_module(machine);
 	report_memory(machine);
 }

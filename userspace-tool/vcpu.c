@@ -43,7 +43,7 @@ static u64 mmio_read(void *context, u64 gpa, unsigned int bytes)
 	if (lapic_read(vcpu->vcpu, machine->mmio.sregs->apic_base, gpa,
 		       bytes, &value))
 		return value;
-	return bus_read(&machine->mmio_bus, gpa, bytes);
+	return bus_read(&machine->board.mmio_bus, gpa, bytes);
 }
 
 static void mmio_write(void *context, u64 gpa, unsigned int bytes, u64 value)
@@ -53,7 +53,7 @@ static void mmio_write(void *context, u64 gpa, unsigned int bytes, u64 value)
 
 	if (!lapic_write(vcpu->vcpu, machine->mmio.sregs->apic_base, gpa,
 			 bytes, value))
-		bus_write(&machine->mmio_bus, gpa, bytes, value);
+		bus_write(&machine->board.mmio_bus, gpa, bytes, value);
 }
 
 /* Begin to act on behalf of the instruction that caused the exit. */
@@ -66,7 +66,7 @@ static void begin(struct machine_vcpu *vcpu, const struct mvm_run *run)
 		.write = mmio_write,
 		.context = vcpu,
 	};
-	mmio_init(&machine->mmio, &machine->mem, &machine->mmio_io,
+	mmio_init(&machine->mmio, &machine->board.mem, &machine->mmio_io,
 		  &run->sregs, run->gpr, run->rip, run->rflags,
 		  machine->vm.phys_bits);
 }
@@ -113,13 +113,13 @@ static void serve_io(struct machine_vcpu *vcpu, struct mvm_run *run)
 	if (io->flags & MVM_IO_STRING) {
 		begin(vcpu, run);
 		finish(vcpu, run,
-		       io_string(&machine->mmio, &machine->ports, io));
+		       io_string(&machine->mmio, &machine->board.ports, io));
 		return;
 	}
 	if (io->flags & MVM_IO_IN)
-		io->data = (u32)bus_read(&machine->ports, io->port, io->bytes);
+		io->data = (u32)bus_read(&machine->board.ports, io->port, io->bytes);
 	else
-		bus_write(&machine->ports, io->port, io->bytes, io->data);
+		bus_write(&machine->board.ports, io->port, io->bytes, io->data);
 }
 
 static void serve_mmio(struct machine_vcpu *vcpu, struct mvm_run *run)
@@ -148,9 +148,9 @@ static void serve_extint(struct machine_vcpu *vcpu, struct mvm_run *run)
 	struct machine *machine = vcpu->machine;
 	int error;
 
-	run->extint.vector = pic_acknowledge(machine->env.pic);
+	run->extint.vector = pic_acknowledge(machine->board.env.pic);
 	/* the exit has dropped the line; a further request raises it again */
-	error = vm_set_intr(vcpu->vcpu, pic_output(machine->env.pic));
+	error = vm_set_intr(vcpu->vcpu, pic_output(machine->board.env.pic));
 	if (error) {
 		report_error("the kernel module refused an interrupt: %s",
 			     strerror(-error));
@@ -182,7 +182,7 @@ static void serve_task_switch(struct machine_vcpu *vcpu, struct mvm_run *run)
 
 static void serve_eoi(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
-	ioapic_eoi(vcpu->machine->env.ioapic, (u8)run->eoi.vector);
+	ioapic_eoi(vcpu->machine->board.env.ioapic, (u8)run->eoi.vector);
 }
 
 static void serve_memory_fault(struct machine_vcpu *vcpu, struct mvm_run *run)
@@ -279,7 +279,7 @@ void vcpu_take_posted(struct machine *machine)
 	struct mvm_posted_write write;
 
 	while (left-- && vm_next_posted(&machine->vm, &write))
-		bus_write(&machine->ports, write.port, write.bytes, write.data);
+		bus_write(&machine->board.ports, write.port, write.bytes, write.data);
 }
 
 /**

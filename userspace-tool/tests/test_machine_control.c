@@ -30,12 +30,12 @@ static void start(const char *image)
 		.cpus = 4, .memory = 3 * GIB, .files.image_path = image };
 	machine.config = &config;
 	machine.started = loop_now() - 5 * NSEC_PER_SEC;
-	if (loop_init(&machine.loop) || control_open(&control, "test", true))
+	if (loop_init(&machine.board.loop) || control_open(&control, "test", true))
 		exit(1);
 	config.name = control.socket.name;
 	machine.control = &control;
-	bus_init(&machine.ports, "port", 0x10000);
-	bus_init(&machine.mmio_bus, "MMIO", 0);
+	bus_init(&machine.board.ports, "port", 0x10000);
+	bus_init(&machine.board.mmio_bus, "MMIO", 0);
 	if (machine_open_control(&machine) != STATUS_OK)
 		exit(1);
 }
@@ -43,7 +43,7 @@ static void start(const char *image)
 static void end(void)
 {
 	control_stop(&control);
-	loop_close(&machine.loop);
+	loop_close(&machine.board.loop);
 	control_close(&control, machine.status);
 }
 
@@ -58,12 +58,12 @@ static bool ask(const char *request, const char *part)
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    write(fd, request, strlen(request)) < 0)
 		exit(1);
-	while (loop_wait(&machine.loop, 5) > 0)
+	while (loop_wait(&machine.board.loop, 5) > 0)
 		;
 	got = read(fd, heard, CONTROL_ANSWER_MAX);
 	heard[got > 0 ? got : 0] = '\0';
 	close(fd);
-	while (loop_wait(&machine.loop, 5) > 0)
+	while (loop_wait(&machine.board.loop, 5) > 0)
 		;
 	if (strstr(heard, part))
 		return true;
@@ -95,7 +95,7 @@ static void states(void)
 	ok(ask(REQUEST("\"status\""), "\"state\":\"paused\""), "also in a pause");
 	machine.pause.complete = false;
 	machine.exits[MVM_EXIT_IO] = 12345678901234;
-	machine.ports.unclaimed_reads = 7;
+	machine.board.ports.unclaimed_reads = 7;
 	ok(ask(REQUEST("\"stat\""), "\"exits\":{\"port I/O\":12345678901234}"), "stat counts exits");
 	ok(strstr(heard, "\"ports\":[{\"device\":\"unclaimed\",\"reads\":7,\"writes\":0}]"),
 	   "and accesses");
@@ -105,7 +105,7 @@ static void states(void)
 static void buttons(void)
 {
 	start("image");
-	machine.env.power_button = press;
+	machine.board.env.power_button = press;
 	heeded = true;
 	ok(ask(REQUEST("\"stop\""), "\"how\":\"power-button\"") && pressed == 1 && !machine.stopped,
 	   "stop presses the power button");
@@ -121,7 +121,7 @@ static void buttons(void)
 	   "a machine without a button ends");
 	end();
 	start("image");
-	machine.env.power_button = press;
+	machine.board.env.power_button = press;
 	heeded = true;
 	ok(ask(REQUEST("\"stop\",\"force\":true"), "\"how\":\"ended\"") && pressed == 3 &&
 	   machine.stopped && machine.status == STATUS_KILLED, "by force the button is not used");
