@@ -214,7 +214,8 @@ static int prepare_first(const struct vcpu *vcpu, const struct boot_state *state
 	return error ? error : vm_set_virtual_wire(vcpu);
 }
 
-static int start_vcpus(struct machine *machine, const struct boot_state *state)
+/* Let them wait where they will begin. */
+static int prepare_vcpus(struct machine *machine, const struct boot_state *state)
 {
 	struct machine_vcpu *vcpu;
 	int error = 0;
@@ -236,14 +237,20 @@ static int start_vcpus(struct machine *machine, const struct boot_state *state)
 		vcpu->held = machine->pause.wanted;
 		machine_watch_vcpu(vcpu, !vcpu->held);
 	}
-	if (machine->stopped)
-		return machine->status;
+	return machine->stopped ? machine->status : STATUS_OK;
+}
+
+static int start_vcpus(struct machine *machine)
+{
+	struct machine_vcpu *vcpu;
+
 	if (machine->pause.wanted) {
 		machine_paused(machine);
 		return STATUS_OK;
 	}
 	machine_for_each_vcpu(machine, vcpu) {
-		error = vm_start(vcpu->vcpu);
+		int error = vm_start(vcpu->vcpu);
+
 		if (error) {
 			report_error("the kernel module refused to run the guest: %s",
 				     strerror(-error));
@@ -297,7 +304,7 @@ static int add_vcpus(struct machine *machine)
 	return status;
 }
 
-/* Make VM and devices, and let the vCPUs begin. */
+/* Make VM, vCPUs and devices. */
 static int power_on(struct machine *machine, const struct boot_state *state)
 {
 	int status;
@@ -313,7 +320,7 @@ static int power_on(struct machine *machine, const struct boot_state *state)
 	status = add_vcpus(machine);
 	if (status == STATUS_OK)
 		status = board_add_devices(&machine->board, &env_calls);
-	return status == STATUS_OK ? start_vcpus(machine, state) : status;
+	return status == STATUS_OK ? prepare_vcpus(machine, state) : status;
 }
 
 static void power_off(struct machine *machine)
@@ -347,6 +354,8 @@ static void reset(struct machine *machine)
 	status = board_load(&machine->board, &state);
 	if (status == STATUS_OK)
 		status = power_on(machine, &state);
+	if (status == STATUS_OK)
+		status = start_vcpus(machine);
 	if (status != STATUS_OK)
 		machine_stop(machine, status);
 }
@@ -434,7 +443,7 @@ int machine_open_terminal(struct machine *machine)
 }
 
 /**
- * machine_run() - turn the event loop until the run is over
+ * machine_run() - let the guest begin, and turn the event loop until the run is over
  * @machine: made by machine_create(), its terminal open
  *
  * Return: the exit status.
@@ -442,7 +451,10 @@ int machine_open_terminal(struct machine *machine)
 int machine_run(struct machine *machine)
 {
 	struct machine_vcpu *vcpu;
+	int status = start_vcpus(machine);
 
+	if (status != STATUS_OK)
+		machine_stop(machine, status);
 	while (!machine->stopped) {
 		int error = loop_wait(&machine->board.loop,
 				      term_timeout(&machine->term));
