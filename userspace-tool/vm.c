@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lapic.h"
 #include "report.h"
 #include "vm.h"
 
@@ -25,15 +26,6 @@
 
 /* IA32_TIME_STAMP_COUNTER (SDM 4, table 2-2) */
 #define MSR_TSC			0x10
-
-/* Local APIC (SDM 3A 11.4.1, 11.5.1, 11.9) */
-#define LAPIC_SVR		0x0f0
-#define LAPIC_LVT_LINT0		0x350
-#define LAPIC_LVT_LINT1		0x360
-#define LAPIC_ENABLED		BIT(8)
-#define SPURIOUS_VECTOR		0xff
-#define LVT_NMI			0x400
-#define LVT_EXTINT		0x700
 
 static int report_open(int error)
 {
@@ -250,27 +242,23 @@ int vm_add_vcpu(struct vm *vm)
 }
 
 /**
- * vm_offer_kvm() - let the guest find KVM's interface, without a feature
- * @vcpu: has not run yet
+ * vm_add_kvm_leaves() - KVM's interface, without a feature, in a table of CPUID
+ * @entries: MVM_CPUID_MAX entries
+ * @count: how many are in use
  *
  * Linux, which knows KVM by name, then trusts the x2APIC without interrupt
  * remapping.  mini-vm's own leaves stay where they are; guests look for others at
  * multiples of 0x100 (Linux' Documentation/virt/kvm/x86/cpuid.rst).
  *
- * Return: 0 or -errno.
+ * Return: 0, or -E2BIG.
  */
-int vm_offer_kvm(const struct vcpu *vcpu)
+int vm_add_kvm_leaves(struct mvm_cpuid_entry *entries, u32 *count)
 {
-	struct mvm_cpuid_entry entries[MVM_CPUID_MAX], *entry;
-	struct mvm_cpuid table;
-	int error = get_cpuid(vcpu, entries, &table);
+	struct mvm_cpuid_entry *entry = &entries[*count];
 	char signature[12] = "KVMKVMKVM";
 
-	if (!error && table.count + 2 > MVM_CPUID_MAX)
-		error = -E2BIG;
-	if (error)
-		return error;
-	entry = &entries[table.count];
+	if (*count + 2 > MVM_CPUID_MAX)
+		return -E2BIG;
 	entry[0].function = KVM_LEAVES;
 	entry[0].eax = KVM_LEAVES + 1;
 	memcpy(&entry[0].ebx, signature, 4);
@@ -278,7 +266,26 @@ int vm_offer_kvm(const struct vcpu *vcpu)
 	memcpy(&entry[0].edx, signature + 8, 4);
 	/* features: none */
 	entry[1].function = KVM_LEAVES + 1;
-	table.count += 2;
+	*count += 2;
+	return 0;
+}
+
+/**
+ * vm_offer_kvm() - let the guest find KVM's interface, without a feature
+ * @vcpu: has not run yet
+ *
+ * Return: 0 or -errno.
+ */
+int vm_offer_kvm(const struct vcpu *vcpu)
+{
+	struct mvm_cpuid_entry entries[MVM_CPUID_MAX];
+	struct mvm_cpuid table;
+	int error = get_cpuid(vcpu, entries, &table);
+
+	if (!error)
+		error = vm_add_kvm_leaves(entries, &table.count);
+	if (error)
+		return error;
 	return ioctl(vcpu->fd, MVM_SET_CPUID, &table) ? -errno : 0;
 }
 
@@ -331,10 +338,6 @@ int vm_set_sregs(const struct vcpu *vcpu, struct mvm_sregs *sregs)
  * vm_set_virtual_wire() - wire the PIC to the CPU as a PC's firmware does
  * @vcpu: the first one, which has not run yet
  *
- * After power-up the local APIC passes nothing on.  Firmware enables it with
- * LINT0 as the PIC's input and LINT1 as NMI: "virtual wire mode" (Intel
- * MultiProcessor Specification 3.6.2.2).  There is no firmware here.
- *
  * Return: 0 or -errno.
  */
 int vm_set_virtual_wire(const struct vcpu *vcpu)
@@ -343,9 +346,9 @@ int vm_set_virtual_wire(const struct vcpu *vcpu)
 
 	if (ioctl(vcpu->fd, MVM_GET_LAPIC, &lapic))
 		return -errno;
-	lapic.regs[LAPIC_SVR >> 4] = LAPIC_ENABLED | SPURIOUS_VECTOR;
-	lapic.regs[LAPIC_LVT_LINT0 >> 4] = LVT_EXTINT;
-	lapic.regs[LAPIC_LVT_LINT1 >> 4] = LVT_NMI;
+	lapic.regs[LAPIC_SVR >> 4] = WIRE_SVR;
+	lapic.regs[LAPIC_LVT_LINT0 >> 4] = WIRE_LVT_LINT0;
+	lapic.regs[LAPIC_LVT_LINT1 >> 4] = WIRE_LVT_LINT1;
 	return ioctl(vcpu->fd, MVM_SET_LAPIC, &lapic) ? -errno : 0;
 }
 

@@ -49,6 +49,7 @@ void vm_close_device(struct vm *vm);
 int vm_get_supported_cpuid(const struct vm *vm, struct mvm_cpuid_entry *entries, u32 *count);
 int vm_create(struct vm *vm, const char *name, const struct guest_mem *mem);
 int vm_add_vcpu(struct vm *vm);
+int vm_add_kvm_leaves(struct mvm_cpuid_entry *entries, u32 *count);
 int vm_offer_kvm(const struct vcpu *vcpu);
 void vm_destroy(struct vm *vm);
 int vm_get_sregs(const struct vcpu *vcpu, struct mvm_sregs *sregs);
