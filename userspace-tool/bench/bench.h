@@ -86,6 +86,7 @@ extern const struct bench_backend bench_mini_vm;
 extern const struct bench_backend bench_kvm;
 
 /* kvm.c */
+#define KVM_PATH	"/dev/kvm"
 bool bench_kvm_usable(char *why, size_t size);
 int bench_kvm_hold(void);
 void bench_kvm_release(int vm);
