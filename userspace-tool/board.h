@@ -31,6 +31,8 @@
  * @fw_cfg:	files for the guest's fw_cfg
  * @debugcon_path: file for the debug console; NULL: standard error
  * @debugcon_fd: open, for the debug console
+ * @output:	takes what leaves the serial port; NULL: the terminal does
+ * @output_context: its first argument
  * @reset_exits: a reset of the guest ends the run
  * @stats:	print counters at the end
  */
@@ -44,6 +46,8 @@ struct machine_config {
 	struct fw_cfg_items fw_cfg;
 	const char *debugcon_path;
 	int debugcon_fd;
+	void (*output)(void *context, u8 byte);
+	void *output_context;
 	bool reset_exits;
 	bool stats;
 };

@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/boot.h"
 #include "cmd.h"
 #include "report.h"
 #include "vm.h"
@@ -16,11 +18,17 @@
 #define KEY_JSON	'j'
 #define KEY_LIST	'l'
 #define KEY_TRIES	't'
+#define KEY_KERNEL	'k'
+#define KEY_INITRD	'i'
+#define KEY_APPEND	'a'
 #define KEY_NO_KVM	256
 #define KEY_MARK	257
 
 #define TRIES		8
 #define TRIES_MAX	1000
+
+/* The machine of the boot: that of "mini-vm run". */
+#define BOOT_MEMORY	(256 * MIB)
 
 /* Rounds before the marks of --mark, and between them. */
 #define MARK_BEFORE	4
@@ -33,6 +41,7 @@
  * @no_kvm:	leave KVM alone
  * @mark:	no measurement, but marked rounds for an emulator's debugger
  * @tries:	series of each kind
+ * @boot:	the machine that boots; no boot without its image and initial RAM disk
  */
 struct choice {
 	const char *json;
@@ -40,6 +49,7 @@ struct choice {
 	bool no_kvm;
 	bool mark;
 	unsigned int tries;
+	struct machine_config boot;
 };
 
 static const struct argp_option options[] = {
@@ -47,6 +57,9 @@ static const struct argp_option options[] = {
 	{ "list", KEY_LIST, NULL, 0, "list the operations and measure nothing", 0 },
 	{ "tries", KEY_TRIES, "N", 0, "time N series of each length (default 8)", 0 },
 	{ "no-kvm", KEY_NO_KVM, NULL, 0, "measure mini-vm alone", 0 },
+	{ "kernel", KEY_KERNEL, "FILE", 0, "for the operation boot: a Linux kernel", 0 },
+	{ "initrd", KEY_INITRD, "FILE", 0, "its initial RAM disk, whose init writes 21 to the port 0xf4", 0 },
+	{ "append", KEY_APPEND, "STRING", 0, "its command line", 0 },
 	{ "mark", KEY_MARK, NULL, 0, "measure nothing; mark the beginning and the end of some rounds of each operation with XCHG BX, BX for an emulator's debugger", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -69,6 +82,15 @@ static error_t take_option(int key, char *argument, struct argp_state *state, vo
 		return 0;
 	case KEY_MARK:
 		choice->mark = true;
+		return 0;
+	case KEY_KERNEL:
+		choice->boot.files.image_path = argument;
+		return 0;
+	case KEY_INITRD:
+		choice->boot.files.initrd_path = argument;
+		return 0;
+	case KEY_APPEND:
+		choice->boot.files.command_line = argument;
 		return 0;
 	case KEY_TRIES:
 		errno = 0;
@@ -102,7 +124,13 @@ static void list_rows(void)
 		       bench_rows[i].second ? " (needs two CPUs)" : "");
 }
 
-static int add_named(struct bench_report *report, const char *name)
+/* Is there what the boot needs? */
+static bool can_boot(const struct choice *choice)
+{
+	return choice->boot.files.image_path && choice->boot.files.initrd_path;
+}
+
+static int add_named(struct bench_report *report, const char *name, const struct choice *choice)
 {
 	const struct bench_row *row = bench_row(name);
 
@@ -114,24 +142,32 @@ static int add_named(struct bench_report *report, const char *name)
 		report_error("'%s' needs two CPUs, and this process may use one only", name);
 		return STATUS_MACHINE;
 	}
+	if (row->boot && !can_boot(choice)) {
+		report_error("the operation boot needs a kernel and its initial RAM disk; name them with --kernel and --initrd");
+		return STATUS_USAGE;
+	}
+	if (row->boot && choice->mark) {
+		report_error("the operation boot has no rounds to mark; leave it out, or --mark");
+		return STATUS_USAGE;
+	}
 	report->rows[report->count++] = row;
 	return STATUS_OK;
 }
 
-/* What this machine has the CPUs for. */
-static void add_all(struct bench_report *report)
+/* What this machine has the CPUs for; the boot only with a kernel, and not to be marked. */
+static void add_all(struct bench_report *report, const struct choice *choice)
 {
 	size_t i;
 
 	for (i = 0; i < bench_row_count; i++)
 		if (bench_rows[i].second && !bench_host_has_two_cpus())
 			report->left_out = true;
-		else
+		else if (!bench_rows[i].boot || (can_boot(choice) && !choice->mark))
 			report->rows[report->count++] = &bench_rows[i];
 }
 
 /* Those named, or all. */
-static int choose_rows(struct bench_report *report, char **names)
+static int choose_rows(struct bench_report *report, char **names, const struct choice *choice)
 {
 	size_t named = 0, i;
 	int status = STATUS_OK;
@@ -145,9 +181,52 @@ static int choose_rows(struct bench_report *report, char **names)
 		return STATUS_RESOURCE;
 	}
 	for (i = 0; status == STATUS_OK && i < named; i++)
-		status = add_named(report, names[i]);
+		status = add_named(report, names[i], choice);
 	if (!named)
-		add_all(report);
+		add_all(report, choice);
+	return status;
+}
+
+/* Has one of the operations to do with this? */
+static bool wants(const struct bench_report *report, bool (*with)(const struct bench_row *row))
+{
+	size_t row;
+
+	for (row = 0; row < report->count; row++)
+		if (with(report->rows[row]))
+			return true;
+	return false;
+}
+
+static bool is_boot(const struct bench_row *row)
+{
+	return row->boot;
+}
+
+static bool is_operation(const struct bench_row *row)
+{
+	return !row->boot;
+}
+
+static bool is_compute(const struct bench_row *row)
+{
+	return row->code == BENCH_COMPUTE;
+}
+
+/* What is wrong with the files can be said before anything is measured. */
+static int open_boot(const struct bench_report *report, struct choice *choice)
+{
+	struct boot_files *files = &choice->boot.files;
+	int status;
+
+	if (!wants(report, is_boot))
+		return STATUS_OK;
+	status = image_open(files);
+	if (status == STATUS_OK && files->type != IMAGE_BZIMAGE && files->type != IMAGE_ELF) {
+		report_error("%s is not a Linux kernel, which the operation boot needs",
+			     files->image_path);
+		status = STATUS_RESOURCE;
+	}
 	return status;
 }
 
@@ -161,9 +240,8 @@ static unsigned int vcpus_of(const struct bench_row *row)
 	return row->second ? BENCH_VCPUS : 1;
 }
 
-/* One row of one column, in a VM of its own. */
-static int measure_one(struct bench_report *report, size_t row, enum bench_column column,
-		       const struct choice *choice)
+static int measure_operation(struct bench_report *report, size_t row, enum bench_column column,
+			     const struct choice *choice, bool *borrows)
 {
 	struct bench_vm vm;
 	int status = bench_vm_create(&vm, backend_of(column), vcpus_of(report->rows[row]));
@@ -177,8 +255,25 @@ static int measure_one(struct bench_report *report, size_t row, enum bench_colum
 				       &report->costs[row][column]);
 		status = bench_unwire(&vm, report->rows[row], status);
 	}
-	if (status == STATUS_OK && column != BENCH_KVM && !row &&
-	    bench_mini_vm_borrows(&vm) != (column == BENCH_BORROW)) {
+	if (status == STATUS_OK && column != BENCH_KVM)
+		*borrows = bench_mini_vm_borrows(&vm);
+	bench_vm_destroy(&vm);
+	return status;
+}
+
+/* One row of one column, in a VM of its own. */
+static int measure_one(struct bench_report *report, size_t row, enum bench_column column,
+		       const struct choice *choice)
+{
+	bool borrows = false;
+	int status;
+
+	if (report->rows[row]->boot)
+		status = bench_boot(&choice->boot, column, &report->costs[row][column], &borrows);
+	else
+		status = measure_operation(report, row, column, choice, &borrows);
+	if (status == STATUS_OK && column != BENCH_KVM &&
+	    borrows != (column == BENCH_BORROW)) {
 		/* Without KVM's help it is not to borrow; then there is one column. */
 		report->borrows = column == BENCH_PLAIN;
 		if (column == BENCH_BORROW) {
@@ -186,10 +281,10 @@ static int measure_one(struct bench_report *report, size_t row, enum bench_colum
 			status = STATUS_RESOURCE;
 		}
 	}
-	bench_vm_destroy(&vm);
 	return status;
 }
 
+/* A boot borrows in no column of its own: it takes too long. */
 static int measure_column(struct bench_report *report, enum bench_column column,
 			  const struct choice *choice)
 {
@@ -198,18 +293,9 @@ static int measure_column(struct bench_report *report, enum bench_column column,
 
 	report->columns[column] = true;
 	for (row = 0; status == STATUS_OK && row < report->count; row++)
-		status = measure_one(report, row, column, choice);
+		if (column != BENCH_BORROW || !report->rows[row]->boot)
+			status = measure_one(report, row, column, choice);
 	return status;
-}
-
-static bool wants_compute(const struct bench_report *report)
-{
-	size_t row;
-
-	for (row = 0; row < report->count; row++)
-		if (report->rows[row]->code == BENCH_COMPUTE)
-			return true;
-	return false;
 }
 
 static int measure_all(struct bench_report *report, const struct choice *choice)
@@ -219,11 +305,11 @@ static int measure_all(struct bench_report *report, const struct choice *choice)
 	status = measure_column(report, BENCH_PLAIN, choice);
 	if (status != STATUS_OK)
 		return status;
-	if (wants_compute(report))
+	if (wants(report, is_compute))
 		report->compute_host = bench_host_compute();
 	if (report->no_kvm[0])
 		return STATUS_OK;
-	if (!report->borrows) {
+	if (!report->borrows && wants(report, is_operation)) {
 		hold = bench_kvm_hold();
 		if (hold < 0)
 			return STATUS_RESOURCE;
@@ -310,7 +396,17 @@ static int look_around(struct bench_report *report, const struct choice *choice)
  */
 int cmd_bench(int argc, char **argv)
 {
-	struct choice choice = { .tries = TRIES };
+	struct choice choice = {
+		.tries = TRIES,
+		.boot = {
+			.name = "bench",
+			.cpus = 1,
+			.kvm = true,
+			.memory = BOOT_MEMORY,
+			.files = { .command_line = "", .image_fd = -1, .initrd_fd = -1 },
+			.debugcon_fd = STDERR_FILENO,
+		},
+	};
 	struct bench_report report = { .count = 0 };
 	char **names;
 	int status = cmd_parse(&line, argc, argv, &choice, &names);
@@ -320,7 +416,9 @@ int cmd_bench(int argc, char **argv)
 		return STATUS_OK;
 	}
 	if (status == STATUS_OK)
-		status = choose_rows(&report, names);
+		status = choose_rows(&report, names, &choice);
+	if (status == STATUS_OK)
+		status = open_boot(&report, &choice);
 	if (status == STATUS_OK)
 		status = look_around(&report, &choice);
 	if (status == STATUS_OK)
@@ -331,6 +429,7 @@ int cmd_bench(int argc, char **argv)
 		if (choice.json)
 			status = write_json(&report, choice.json);
 	}
+	image_close(&choice.boot.files);
 	free(report.rows);
 	free(report.costs);
 	return status;

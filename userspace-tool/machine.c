@@ -70,7 +70,12 @@ static void env_post(struct device_env *env, u16 port)
 
 static void env_serial_out(struct device_env *env, u8 byte)
 {
-	term_put(&machine_of(env)->term, byte);
+	struct machine *machine = machine_of(env);
+
+	if (machine->config->output)
+		machine->config->output(machine->config->output_context, byte);
+	else
+		term_put(&machine->term, byte);
 }
 
 static void env_serial_wants(struct device_env *env)
@@ -444,7 +449,8 @@ int machine_open_terminal(struct machine *machine)
 
 /**
  * machine_run() - let the guest begin, and turn the event loop until the run is over
- * @machine: made by machine_create(), its terminal open
+ * @machine: made by machine_create(), its terminal open unless its output goes
+ *	     elsewhere
  *
  * Return: the exit status.
  */
@@ -467,7 +473,8 @@ int machine_run(struct machine *machine)
 		}
 		if (machine->reset_wanted && !machine->stopped)
 			reset(machine);
-		term_pump(&machine->term);
+		if (machine->term_open)
+			term_pump(&machine->term);
 		/* what waited for the reader of the output: posted writes, a vCPU */
 		machine_for_each_vcpu(machine, vcpu) {
 			if (vcpu->events)

@@ -17,6 +17,7 @@
 #include "shared.h"
 
 struct bench_backend;
+struct vm;
 
 /* the first is asked; rows that want it have a second one */
 #define BENCH_VCPUS	2
@@ -93,6 +94,7 @@ void bench_kvm_release(int vm);
 
 /* mini_vm.c */
 bool bench_mini_vm_borrows(const struct bench_vm *vm);
+bool bench_vm_borrows(const struct vm *vm);
 u64 bench_halt_poll_ns(void);
 int bench_mini_vm_cpuid(struct mvm_cpuid_entry *entries, u32 *count);
 
@@ -116,6 +118,7 @@ int bench_vm_ask(struct bench_vm *vm, enum bench_code code, u64 rounds, u64 *tic
  * @wiring:	of BENCH_PORT_WIRED
  * @waiter:	with BENCH_BELL: a thread sleeps until the bell rings, again and again
  * @second:	wants a second vCPU, and two CPUs to run them on
+ * @boot:	no operation of the guest, but the boot of a kernel: see boot.c
  * @prepare:	before each series: @rounds are about to come
  */
 struct bench_row {
@@ -132,6 +135,7 @@ struct bench_row {
 	enum bench_wiring wiring;
 	bool waiter;
 	bool second;
+	bool boot;
 	int (*prepare)(struct bench_vm *vm, u64 rounds);
 };
 
@@ -140,11 +144,15 @@ extern const size_t bench_row_count;
 
 const struct bench_row *bench_row(const char *op);
 
+/* There was one try. */
+#define BENCH_SPREAD_UNKNOWN	-1
+
 /**
  * struct bench_cost - what one round takes
  * @known:	it was measured
  * @ticks:	of the TSC
- * @spread:	by how much the worst series was above the best: 0.01 is a percent
+ * @spread:	by how much the worst series was above the best: 0.01 is a percent;
+ *		or BENCH_SPREAD_UNKNOWN
  */
 struct bench_cost {
 	bool known;
@@ -192,6 +200,7 @@ void bench_host_read(struct bench_host *host);
 double bench_host_compute(void);
 enum bench_clock bench_clock_of(long cpus, u64 nops, u64 divisions, u64 insns);
 bool bench_host_has_two_cpus(void);
+u64 bench_ticks(void);
 bool bench_text_has_word(const char *text, const char *word);
 
 /**

@@ -204,17 +204,16 @@ u64 bench_halt_poll_ns(void)
 }
 
 /**
- * bench_mini_vm_borrows() - does the module run this VM with borrowed VMX?
- * @vm: a VM of bench_mini_vm that has run
+ * bench_vm_borrows() - does the module run this VM with borrowed VMX?
+ * @vm: has run
  *
  * Return: true when VMX was in use at each opening of a window.
  */
-bool bench_mini_vm_borrows(const struct bench_vm *vm)
+bool bench_vm_borrows(const struct vm *vm)
 {
-	const struct state *state = vm->state;
 	struct mvm_stat stats[VM_STATS_MAX];
 	u64 windows = 0, borrowed = 0;
-	struct vm first = state->vm;
+	struct vm first = *vm;
 	u32 count, i;
 
 	/* a second vCPU runs, and its counters with it */
@@ -227,6 +226,19 @@ bool bench_mini_vm_borrows(const struct bench_vm *vm)
 			borrowed = stats[i].value;
 	}
 	return windows && windows == borrowed;
+}
+
+/**
+ * bench_mini_vm_borrows() - the same of a VM of this back end
+ * @vm: a VM of bench_mini_vm that has run
+ *
+ * Return: as bench_vm_borrows().
+ */
+bool bench_mini_vm_borrows(const struct bench_vm *vm)
+{
+	const struct state *state = vm->state;
+
+	return bench_vm_borrows(&state->vm);
 }
 
 /**

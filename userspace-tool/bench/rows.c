@@ -3,7 +3,7 @@
  * rows.c - what is measured, one row an operation.
  *
  * A new operation gets a code in shared.h, a loop in guest/guest.c and a row
- * here; one that user space serves, the two back ends too.
+ * here; one that user space serves, the two back ends too.  The boot is boot.c's.
  */
 #include <errno.h>
 #include <string.h>
@@ -115,6 +115,7 @@ const struct bench_row bench_rows[] = {
 	{ .op = "compute", .title = "1000 rounds of a compute-bound loop", .code = BENCH_COMPUTE,
 	  .rounds = BENCH_COMPUTE_ROUNDS, .tries = BENCH_COMPUTE_TRIES, .whole = true,
 	  .per = 1000 },
+	{ .op = "boot", .title = "boot of a Linux kernel, from its entry to its init; one try", .boot = true },
 };
 
 const size_t bench_row_count = ARRAY_SIZE(bench_rows);

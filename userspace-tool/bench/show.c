@@ -41,15 +41,18 @@ static double ratio(const struct bench_cost *costs, enum bench_column column)
 	return costs[column].ticks / kvm->ticks;
 }
 
-/* The widest of the row. */
+/* The widest of the row; negative: there was one try. */
 static double spread(const struct bench_cost *costs)
 {
 	double widest = 0;
 	unsigned int i;
 
-	for (i = 0; i < BENCH_COLUMNS; i++)
+	for (i = 0; i < BENCH_COLUMNS; i++) {
+		if (costs[i].known && costs[i].spread < 0)
+			return BENCH_SPREAD_UNKNOWN;
 		if (costs[i].known && costs[i].spread > widest)
 			widest = costs[i].spread;
+	}
 	return widest;
 }
 
@@ -85,10 +88,11 @@ static void show_head(const struct bench_report *report, FILE *out)
 	fprintf(out, "A round includes the loop around the operation, 2 to 8 instructions.\n\n");
 }
 
+/* Digits behind the point, as far as the column has room for them. */
 static void show_number(FILE *out, const struct bench_cost *cost)
 {
 	if (cost->known)
-		fprintf(out, " %10.1f", cost->ticks);
+		fprintf(out, " %10.*f", cost->ticks < 1e7, cost->ticks);
 	else
 		fprintf(out, " %10s", "-");
 }
@@ -114,7 +118,11 @@ static void show_row(const struct bench_report *report, size_t row, FILE *out)
 		show_ratio(out, ratio(costs, BENCH_PLAIN));
 	if (report->columns[BENCH_KVM] && report->columns[BENCH_BORROW])
 		show_ratio(out, ratio(costs, BENCH_BORROW));
-	fprintf(out, " %6.1f%%  %s\n", 100 * spread(costs), report->rows[row]->title);
+	if (spread(costs) < 0)
+		fprintf(out, " %7s", "-");
+	else
+		fprintf(out, " %6.1f%%", 100 * spread(costs));
+	fprintf(out, "  %s\n", report->rows[row]->title);
 }
 
 static void show_compute(const struct bench_report *report, FILE *out)
@@ -204,7 +212,7 @@ static json_t *row_json(const struct bench_report *report, size_t row)
 							     json_real(ratio(costs, BENCH_PLAIN)));
 	add(object, "ratio_borrow", ratio(costs, BENCH_BORROW) < 0 ?
 		json_null() : json_real(ratio(costs, BENCH_BORROW)));
-	add(object, "spread", json_real(spread(costs)));
+	add(object, "spread", spread(costs) < 0 ? json_null() : json_real(spread(costs)));
 	return object;
 }
 

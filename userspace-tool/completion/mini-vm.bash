@@ -54,10 +54,10 @@ _mini_vm() {
 		return
 		;;
 	-i | --initrd)
-		[[ $command != run ]] || _mini_vm_files "$word"
+		[[ $command != run && $command != bench ]] || _mini_vm_files "$word"
 		return
 		;;
-	-j | --json)
+	-j | --json | -k | --kernel)
 		if [[ $command == bench ]]; then
 			_mini_vm_files "$word"
 			return

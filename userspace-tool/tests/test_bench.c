@@ -8,7 +8,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <linux/kvm.h>
+
 #include "bench/bench.h"
+#include "bench/boot.h"
 #include "report.h"
 #include "tap.h"
 
@@ -65,7 +68,7 @@ static void test_rows(void)
 
 		for (j = 0; j < i; j++)
 			doubles += !strcmp(row->op, bench_rows[j].op);
-		bad += !row->title || row->code == BENCH_NOTHING || strlen(row->op) > 15 ||
+		bad += !row->title || (row->code == BENCH_NOTHING) != row->boot || strlen(row->op) > 15 ||
 		       strcspn(row->op, " ,=") != strlen(row->op);
 		bad += row->code == BENCH_TOUCH_2M &&
 		       2 * row->rounds * BENCH_PAGE_2M > BENCH_TOUCH_END - BENCH_TOUCH;
@@ -192,6 +195,140 @@ static void test_wires(void)
 	wire_status = STATUS_OK;
 }
 
+/* What a console says of @said, in @lines lines. */
+static const char *last_words(const char *said, unsigned int lines)
+{
+	static char words[BOOT_KEPT + 1];
+	static struct boot_console console;
+
+	memset(&console, 0, sizeof(console));
+	memset(words, 'x', sizeof(words));
+	for (; *said; said++)
+		boot_console_put(&console, (u8)*said);
+	boot_console_text(&console, lines, words);
+	return words;
+}
+
+static void test_console(void)
+{
+	static char much[3 * BOOT_KEPT];
+	size_t i;
+
+	ok(!strcmp(last_words("", 3), ""), "who says nothing has no last words");
+	ok(!strcmp(last_words("one\r\ntwo\r\n\n", 3), "one\ntwo"), "lines end in any way");
+	ok(!strcmp(last_words("one\ntwo\nthree", 2), "two\nthree"), "the last ones are kept");
+	ok(!strcmp(last_words("one\n", 1), "one"), "also when there is one");
+	ok(!strcmp(last_words("\033[2Jred\x80\t", 3), "?[2Jred??"), "what a terminal would heed is not passed on");
+	for (i = 0; i < sizeof(much) - 1; i++)
+		much[i] = i % 64 == 63 ? '\n' : (char)('a' + i / 64 % 26);
+	is(strlen(last_words(much, ~0U)), BOOT_KEPT, "of much, the end is kept");
+	ok(!strcmp(last_words(much, 1), much + sizeof(much) - 64), "up to the last byte");
+}
+
+/* Does a run with this status count, and what is said? */
+static bool counts(int status, const char *part)
+{
+	char why[80];
+
+	return boot_counts(status, why, sizeof(why)) || !strstr(why, part);
+}
+
+static void test_verdicts(void)
+{
+	char why[80];
+
+	ok(boot_counts(43, why, sizeof(why)) && !why[0], "a boot counts when the guest writes 21");
+	ok(!counts(41, "wrote 20 to the debug-exit port, and not 21"), "not when it writes something else");
+	ok(!counts(STATUS_OK, "switched itself off"), "nor when it switches itself off");
+	ok(!counts(STATUS_RESET, "reset itself"), "or resets itself");
+	ok(!counts(STATUS_KILLED, "was not there after 300 s"), "or comes too late");
+	ok(!boot_counts(STATUS_TRIPLE_FAULT, why, sizeof(why)) && !why[0], "or after what was reported");
+}
+
+/* A device that keeps what it is given and answers with its address. */
+static u64 wrote[8];
+static unsigned int writes;
+
+static u64 keep_read(void *device, u64 offset, unsigned int bytes)
+{
+	(void)device;
+	return 0x8877665544332210 + offset + writes++ + bytes * 0x100;
+}
+
+static void keep_write(void *device, u64 offset, unsigned int bytes, u64 value)
+{
+	(void)device;
+	wrote[writes++ % ARRAY_SIZE(wrote)] = value + (offset + bytes * 0x100) * 0x100000000;
+}
+
+static const struct bus_ops keep_ops = { keep_read, keep_write };
+
+static void test_kvm_exits(void)
+{
+	static union {
+		struct kvm_run run;
+		u8 page[8192];
+	} shared;
+	static struct board board;
+	struct kvm_run *run = &shared.run;
+	u16 *array = (u16 *)(shared.page + 4096);
+
+	bus_init(&board.ports, "port", 0x10000);
+	bus_init(&board.mmio_bus, "MMIO", 0);
+	bus_add(&board.ports, 0x100, 4, "ports", 4, &keep_ops, NULL);
+	bus_add(&board.mmio_bus, 0xd0000000, 16, "device", 8, &keep_ops, NULL);
+
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = KVM_EXIT_IO_OUT;
+	run->io.port = 0x102;
+	run->io.size = 2;
+	run->io.count = 3;
+	run->io.data_offset = 4096;
+	memcpy(array, (u16[]) { 0x1111, 0x2222, 0x3333, 0x4444 }, 8);
+	ok(boot_kvm_serve(&board, run) && writes == 3 && wrote[0] == 0x20200001111 &&
+	   wrote[1] == 0x20200002222 && wrote[2] == 0x20200003333, "a string is written piece by piece");
+	writes = 0;
+	run->io.direction = KVM_EXIT_IO_IN;
+	run->io.count = 2;
+	ok(boot_kvm_serve(&board, run) && writes == 2 && array[0] == 0x2412 && array[1] == 0x2413 &&
+	   array[2] == 0x3333, "and read");
+	writes = 0;
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = 0xd0000008;
+	run->mmio.len = 4;
+	run->mmio.is_write = 1;
+	memset(run->mmio.data, 0x5a, 8);
+	ok(boot_kvm_serve(&board, run) && writes == 1 && wrote[0] == 0x4085a5a5a5a, "device memory is written");
+	writes = 0;
+	run->mmio.is_write = 0;
+	run->mmio.len = 1;
+	ok(boot_kvm_serve(&board, run) && run->mmio.data[0] == 0x18 && run->mmio.data[1] == 0x5a, "and read");
+	run->mmio.len = 3;
+	ok(!boot_kvm_serve(&board, run), "an access of three bytes cannot be served");
+	run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+	ok(!boot_kvm_serve(&board, run), "nor the end of a level-triggered interrupt");
+	run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+	ok(boot_kvm_serve(&board, run), "that an interrupt may come wants no answer");
+}
+
+static void test_boot_row(void)
+{
+	json_t *json, *row;
+
+	new_report();
+	rows[0] = bench_row("boot");
+	costs[0][BENCH_PLAIN] = (struct bench_cost) { true, 3456789012, BENCH_SPREAD_UNKNOWN };
+	costs[0][BENCH_BORROW].known = false;
+	costs[0][BENCH_KVM] = (struct bench_cost) { true, 4000000000, BENCH_SPREAD_UNKNOWN };
+	shows("boot            3456789012          - 4000000000   0.86      -       -  boot of a Linux kernel",
+	      "a boot has whole instructions and no spread");
+	json = bench_show_json(&report);
+	row = json_array_get(json_object_get(json, "rows"), 0);
+	ok(json_is_null(json_object_get(row, "spread")) && json_is_null(json_object_get(row, "mini_vm_borrow")),
+	   "what is not known of it is null");
+	json_decref(json);
+}
+
 static double real(json_t *object, const char *name)
 {
 	return json_number_value(json_object_get(object, name));
@@ -236,5 +373,9 @@ int main(void)
 	test_without_kvm();
 	test_wires();
 	test_json();
+	test_console();
+	test_verdicts();
+	test_kvm_exits();
+	test_boot_row();
 	return tap_done();
 }

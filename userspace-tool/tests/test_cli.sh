@@ -83,6 +83,12 @@ taskset -cp "$cpus" $$ >"$folder/out"
 expect 2 'is not a number of tries' "bench with no tries" bench --tries 0
 expect 2 'is not a number of tries' "bench with tries that are no number" bench --tries 8x
 expect 2 'is not a number of tries' "bench with too many tries" bench --tries 1001
+shows '^boot  *boot of a Linux kernel' "bench --list has the boot" bench --list
+expect 2 'needs a kernel and its initial RAM disk; name them' "bench of the boot of nothing" bench boot
+expect 2 'needs a kernel and its initial RAM disk; name them' "or of a kernel alone" bench --kernel /nowhere boot
+expect 2 'has no rounds to mark' "bench of a boot with marks" bench --mark --kernel a --initrd b boot
+expect 6 '^mini-vm: /nowhere: ' "bench of a kernel that is not there" bench --kernel /nowhere --initrd /nowhere boot
+expect 6 'multiboot.elf is not a Linux kernel' "bench of the boot of something else" bench --kernel build/guests/multiboot.elf --initrd build/guests/hello.bin boot
 for command in stop pause resume stat; do
 	expect 2 'which VM?' "$command without a name" $command
 	expect 6 "no VM called 'nobody' runs" "$command of no VM" $command nobody

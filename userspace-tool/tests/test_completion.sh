@@ -52,6 +52,8 @@ offers 'exit' mini-vm run --on-reset = e
 offers 'exit reboot' mini-vm run --on-reset =
 offers 'compute cpuid cr0-wp cr8-read cr8-write' mini-vm bench c
 offers "$folder/image-file" mini-vm bench --json "$folder/im"
+offers "$folder/image-file" mini-vm bench boot --kernel "$folder/im"
+offers "$folder/image-file" mini-vm bench boot --initrd "$folder/im"
 offers 'bootsector bzimage' mini-vm run --type b
 offers "$folder/image-file" mini-vm run "$folder/im"
 offers "$folder/image-file" mini-vm run --initrd "$folder/im"
