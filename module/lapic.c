@@ -21,8 +21,6 @@
 #define LAPIC_LVT_TIMER_MODE	GENMASK(18, 17)
 
 #define REG(offset)		((offset) >> 4)
-/* IRR, ISR or TMR as a bitmap of vectors: x86 is little-endian. */
-#define VECTORS(l, offset)	((unsigned long *)&(l)->regs[REG(offset)])
 
 /* Which accesses a register has: by MMIO in xAPIC mode, by MSR in x2APIC mode. */
 enum { XR = BIT(0), XW = BIT(1), MR = BIT(2), MW = BIT(3) };
@@ -80,10 +78,21 @@ static u32 lapic_find(u32 index, u8 access)
 /* SDM 3A 11.4.7.2: as long as it is disabled by software, the LVT is masked. */
 static void mask_if_disabled(struct mvm_lapic_state *l)
 {
-	u32 i;
+	u32 offset;
 
-	for (i = REG(APIC_LVTT); i <= REG(APIC_LVTERR) && !lapic_software_enabled(l); i++)
-		l->regs[i] |= APIC_LVT_MASKED;
+	for (offset = APIC_LVTT; offset <= APIC_LVTERR && !lapic_software_enabled(l); offset += 16)
+		*lapic_reg(l, offset) |= APIC_LVT_MASKED;
+}
+
+/* The registers that follow from ID and mode. */
+static void set_constants(struct mvm_lapic_state *l)
+{
+	bool x2apic = lapic_mode(l->base) == LAPIC_X2APIC;
+
+	*lapic_reg(l, APIC_ID) = x2apic ? l->id : l->id << 24;
+	*lapic_reg(l, APIC_LVR) = LAPIC_VERSION;
+	if (x2apic)
+		*lapic_reg(l, APIC_LDR) = (l->id >> 4) << 16 | BIT(l->id & 0xf);
 }
 
 /**
@@ -92,9 +101,10 @@ static void mask_if_disabled(struct mvm_lapic_state *l)
  */
 void lapic_init(struct mvm_lapic_state *l)
 {
-	memset(l->regs, 0, sizeof(l->regs));
-	l->regs[REG(APIC_DFR)] = ~0U;
-	l->regs[REG(APIC_SPIV)] = 0xff;
+	memset(l->page, 0, LAPIC_PAGE_SIZE);
+	*lapic_reg(l, APIC_DFR) = ~0U;
+	*lapic_reg(l, APIC_SPIV) = 0xff;
+	set_constants(l);
 	mask_if_disabled(l);
 	l->esr_pending = 0;
 	l->timer_expiry = 0;
@@ -102,7 +112,7 @@ void lapic_init(struct mvm_lapic_state *l)
 
 /**
  * lapic_reset() - the state at power-up (SDM 3A 11.4.7.1)
- * @l:		local APIC; all of it is set
+ * @l:		local APIC; all of it is set but @page, which stays
  * @id:		APIC ID, below 255
  * @bsp:	of the bootstrap processor
  * @timer_ratio: TSC ticks per tick of the timer before its divider, at least 1
@@ -112,7 +122,7 @@ void lapic_init(struct mvm_lapic_state *l)
 void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u64 timer_min)
 {
 	*l = (struct mvm_lapic_state){
-		.id = id, .timer_ratio = timer_ratio, .timer_min = timer_min,
+		.page = l->page, .id = id, .timer_ratio = timer_ratio, .timer_min = timer_min,
 		.base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
 			(bsp ? MSR_IA32_APICBASE_BSP : 0),
 	};
@@ -145,13 +155,16 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic
 	    (guest && from == LAPIC_X2APIC && to == LAPIC_XAPIC))
 		return -EINVAL;
 
-	if (from != to && (from == LAPIC_DISABLED || to == LAPIC_DISABLED))
-		lapic_init(l);
-	/* its layout differs, and it is not preserved (SDM 3A 11.12.5.1) */
-	if (from != to)
-		l->regs[REG(APIC_ICR2)] = 0;
 	WRITE_ONCE(l->base, value);
 	l->changed = true;
+	if (from == to)
+		return 0;
+	/* their layout differs, and ICR is not preserved (SDM 3A 11.12.5.1) */
+	*lapic_reg(l, APIC_ICR2) = 0;
+	*lapic_reg(l, APIC_LDR) = 0;
+	set_constants(l);
+	if (from == LAPIC_DISABLED || to == LAPIC_DISABLED)
+		lapic_init(l);
 	return 0;
 }
 
@@ -159,22 +172,36 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic
  * Interrupts and priorities
  */
 
-/* The highest vector in IRR or ISR.  find_last_bit() costs four times as much. */
+/* IRR, ISR and TMR have 8 words of 32 vectors each, 16 bytes apart. */
+static u32 *vector_word(const struct mvm_lapic_state *l, u32 offset, u8 vector)
+{
+	return lapic_reg(l, offset + vector / 32 * 16);
+}
+
+static void set_vector(struct mvm_lapic_state *l, u32 offset, u8 vector, bool value)
+{
+	u32 *word = vector_word(l, offset, vector), bit = BIT(vector % 32);
+
+	*word = value ? *word | bit : *word & ~bit;
+}
+
+/* The highest vector in IRR or ISR.  It is asked for at each entry with events. */
 static int highest_vector(const struct mvm_lapic_state *l, u32 offset)
 {
-	const unsigned long *words = VECTORS(l, offset);
+	const u32 *words = lapic_reg(l, offset);
 	int i;
 
-	for (i = 256 / BITS_PER_LONG - 1; i >= 0; i--)
-		if (words[i])
-			return i * BITS_PER_LONG + __fls(words[i]);
+#pragma GCC unroll 8
+	for (i = 7; i >= 0; i--)
+		if (words[4 * i])
+			return 32 * i + __fls(words[4 * i]);
 	return LAPIC_NO_VECTOR;
 }
 
 /* SDM 3A 11.8.3.1; where that leaves a choice, as SDM 3C 30.1.3 */
 static int lapic_ppr(const struct mvm_lapic_state *l)
 {
-	int tpr = l->regs[REG(APIC_TASKPRI)], isrv = highest_vector(l, APIC_ISR);
+	int tpr = *lapic_reg(l, APIC_TASKPRI), isrv = highest_vector(l, APIC_ISR);
 
 	return tpr >> 4 >= isrv >> 4 ? tpr : isrv & 0xf0;
 }
@@ -182,7 +209,7 @@ static int lapic_ppr(const struct mvm_lapic_state *l)
 /* What an entry of the LVT was set up for has happened. */
 static void lvt_interrupt(struct mvm_lapic_state *l, u32 offset)
 {
-	u32 lvt = l->regs[REG(offset)];
+	u32 lvt = *lapic_reg(l, offset);
 
 	if (!(lvt & APIC_LVT_MASKED))
 		lapic_accept(l, lvt & 0xff, false);
@@ -216,8 +243,8 @@ void lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level)
 		lapic_error(l, APIC_ESR_RECVILL);
 		return;
 	}
-	__set_bit(vector, VECTORS(l, APIC_IRR));
-	__assign_bit(vector, VECTORS(l, APIC_TMR), level);
+	set_vector(l, APIC_IRR, vector, true);
+	set_vector(l, APIC_TMR, vector, level);
 	l->changed = true;
 }
 
@@ -243,8 +270,8 @@ int lapic_pending(const struct mvm_lapic_state *l)
  */
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector)
 {
-	__clear_bit(vector, VECTORS(l, APIC_IRR));
-	__set_bit(vector, VECTORS(l, APIC_ISR));
+	set_vector(l, APIC_IRR, vector, false);
+	set_vector(l, APIC_ISR, vector, true);
 }
 
 /**
@@ -259,7 +286,7 @@ void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector)
 bool lapic_pin_is(const struct mvm_lapic_state *l, u32 offset, u32 mode)
 {
 	return lapic_mode(l->base) == LAPIC_DISABLED ||
-	       (l->regs[REG(offset)] & (APIC_LVT_MASKED | APIC_MODE_MASK)) == mode;
+	       (*lapic_reg(l, offset) & (APIC_LVT_MASKED | APIC_MODE_MASK)) == mode;
 }
 
 /* ------------------------------------------------------------------------
@@ -268,7 +295,7 @@ bool lapic_pin_is(const struct mvm_lapic_state *l, u32 offset, u32 mode)
 
 static u32 timer_mode(const struct mvm_lapic_state *l)
 {
-	return l->regs[REG(APIC_LVTT)] & LAPIC_LVT_TIMER_MODE;
+	return *lapic_reg(l, APIC_LVTT) & LAPIC_LVT_TIMER_MODE;
 }
 
 /* One-shot or periodic; the fourth value of the mode is reserved. */
@@ -280,7 +307,7 @@ static bool timer_counts(const struct mvm_lapic_state *l)
 /* TSC ticks per tick of the counter (SDM 3A figure 11-10) */
 static u64 timer_tick(const struct mvm_lapic_state *l)
 {
-	u32 dcr = l->regs[REG(APIC_TDCR)];
+	u32 dcr = *lapic_reg(l, APIC_TDCR);
 
 	return (u64)l->timer_ratio << ((((dcr & 3) | (dcr >> 1 & 4)) + 1) & 7);
 }
@@ -288,7 +315,7 @@ static u64 timer_tick(const struct mvm_lapic_state *l)
 /* TSC ticks that a whole count takes. */
 static u64 timer_period(const struct mvm_lapic_state *l)
 {
-	u64 ticks = l->regs[REG(APIC_TMICT)] * timer_tick(l);
+	u64 ticks = *lapic_reg(l, APIC_TMICT) * timer_tick(l);
 
 	return timer_mode(l) == APIC_LVT_TIMER_PERIODIC ? max(ticks, l->timer_min) : ticks;
 }
@@ -328,7 +355,7 @@ static u32 timer_count(const struct mvm_lapic_state *l, u64 now)
 		return 0;
 	/* timer_min, or a TSC that jumped, may have left more */
 	return min_t(u64, DIV64_U64_ROUND_UP(l->timer_expiry - now, timer_tick(l)),
-		     l->regs[REG(APIC_TMICT)]);
+		     *lapic_reg(l, APIC_TMICT));
 }
 
 /**
@@ -383,7 +410,7 @@ static u64 read_deadline(struct mvm_lapic_state *l, u64 now)
  */
 static void send_ipi(struct mvm_lapic_state *l)
 {
-	u32 icr = l->regs[REG(APIC_ICR)], dest = l->regs[REG(APIC_ICR2)], mode = icr >> 8 & 7;
+	u32 icr = *lapic_reg(l, APIC_ICR), dest = *lapic_reg(l, APIC_ICR2), mode = icr >> 8 & 7;
 	enum lapic_shorthand shorthand = icr >> 18 & 3;
 
 	if (mode <= LAPIC_LOWEST && (icr & 0xff) < 16) {
@@ -478,8 +505,8 @@ int lapic_decode_msi(u64 address, u32 data, struct lapic_message *message)
 bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical)
 {
 	enum lapic_mode mode = lapic_mode(READ_ONCE(l->base));
-	u32 ldr = READ_ONCE(l->regs[REG(APIC_LDR)]) >> 24;
-	u32 model = READ_ONCE(l->regs[REG(APIC_DFR)]) >> 28;
+	u32 ldr = READ_ONCE(*lapic_reg(l, APIC_LDR)) >> 24;
+	u32 model = READ_ONCE(*lapic_reg(l, APIC_DFR)) >> 28;
 
 	if (mode == LAPIC_DISABLED)
 		return false;
@@ -500,32 +527,22 @@ bool lapic_matches(const struct mvm_lapic_state *l, u32 dest, bool logical)
 
 static u32 read_register(struct mvm_lapic_state *l, u32 index, u64 now)
 {
-	bool x2apic = lapic_mode(l->base) == LAPIC_X2APIC;
-
 	timer_expire(l, now);
 	switch (index) {
-	case REG(APIC_ID):
-		return x2apic ? l->id : l->id << 24;
-	case REG(APIC_LVR):
-		return LAPIC_VERSION;
 	case REG(APIC_PROCPRI):
 		return lapic_ppr(l);
-	case REG(APIC_LDR):
-		return x2apic ? (l->id >> 4) << 16 | BIT(l->id & 0xf) : l->regs[index];
-	case REG(APIC_DFR):
-		return l->regs[index] | GENMASK(27, 0);
 	case REG(APIC_TMCCT):
 		return timer_count(l, now);
 	default:
-		return l->regs[index];
+		return *lapic_reg(l, index << 4);
 	}
 }
 
 /* @index is a register that can be written; reserved bits of @value are ignored. */
 static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 now)
 {
+	u32 *reg = lapic_reg(l, index << 4), count;
 	bool counted = timer_counts(l);
-	u32 count;
 	int vector;
 
 	/* an EOI is no matter of the timer's, and without a request nothing comes of it */
@@ -538,21 +555,21 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 		vector = highest_vector(l, APIC_ISR);
 		if (vector < 0)
 			break;
-		__clear_bit(vector, VECTORS(l, APIC_ISR));
+		set_vector(l, APIC_ISR, vector, false);
 		/* the I/O APIC is told (SDM 3A 11.8.5) */
-		if (test_bit(vector, VECTORS(l, APIC_TMR)))
+		if (*vector_word(l, APIC_TMR, vector) & BIT(vector % 32))
 			l->eoi = vector;
 		break;
 	case REG(APIC_ESR):
-		l->regs[index] = l->esr_pending;
+		*reg = l->esr_pending;
 		l->esr_pending = 0;
 		break;
 	case REG(APIC_ICR):
-		l->regs[index] = value;
+		*reg = value;
 		send_ipi(l);
 		break;
 	case REG(APIC_LVTT):
-		l->regs[index] = value;
+		*reg = value;
 		/* to or from a counting mode, or to the reserved one: disarm */
 		if (counted != timer_counts(l) || timer_mode(l) == LAPIC_LVT_TIMER_MODE)
 			l->timer_expiry = 0;
@@ -560,7 +577,7 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 	case REG(APIC_TMICT):
 		if (timer_mode(l) == APIC_LVT_TIMER_TSCDEADLINE)
 			break;
-		l->regs[index] = value;
+		*reg = value;
 		l->timer_expiry = 0;
 		if (value && counted)
 			timer_arm(l, now, timer_period(l));
@@ -568,7 +585,7 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 	case REG(APIC_TDCR):
 		/* what is left of the count goes on at the new speed */
 		count = timer_count(l, now);
-		l->regs[index] = value;
+		*reg = value;
 		if (count)
 			timer_arm(l, now, count * timer_tick(l));
 		break;
@@ -577,9 +594,12 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 			lapic_error(l, APIC_ESR_SENDILL);
 		lapic_accept(l, value, false);
 		break;
+	case REG(APIC_DFR):
+		value |= GENMASK(27, 0);
+		fallthrough;
 	default:
 		/* of LDR and DFR other threads ask: lapic_matches() */
-		WRITE_ONCE(l->regs[index], value);
+		WRITE_ONCE(*reg, value);
 	}
 	mask_if_disabled(l);
 }
@@ -634,7 +654,7 @@ int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data)
 		return -EINVAL;
 	*data = read_register(l, reg, now);
 	if (reg == REG(APIC_ICR))
-		*data |= (u64)l->regs[REG(APIC_ICR2)] << 32;
+		*data |= (u64)*lapic_reg(l, APIC_ICR2) << 32;
 	return 0;
 }
 
@@ -668,7 +688,7 @@ int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now)
 		return -EINVAL;
 
 	if (reg == REG(APIC_ICR))
-		l->regs[REG(APIC_ICR2)] = data >> 32;
+		*lapic_reg(l, APIC_ICR2) = data >> 32;
 	write_register(l, reg, data, now);
 	return 0;
 }
@@ -742,10 +762,11 @@ int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in, u64 n
 	if (lapic_mode(l->base) == LAPIC_DISABLED)
 		return 0;
 
-	/* read_register() ignores those that are only read and follow from others */
 	for (i = 0; i < LAPIC_REGS; i++, r++)
-		l->regs[i] = in->regs[i] & (r->writable ?: r->readonly);
-	l->regs[REG(APIC_ICR2)] = in->regs[REG(APIC_ICR2)];
+		*lapic_reg(l, i << 4) = in->regs[i] & (r->writable ?: r->readonly);
+	*lapic_reg(l, APIC_DFR) |= GENMASK(27, 0);
+	*lapic_reg(l, APIC_ICR2) = in->regs[REG(APIC_ICR2)];
+	set_constants(l);
 	l->esr_pending = 0;
 	l->timer_expiry = in->tsc_deadline;
 	if (count)

@@ -16,6 +16,7 @@
 #include <asm/vmx.h>
 
 #define LAPIC_REGS	64		/* one per 16 bytes of the xAPIC page */
+#define LAPIC_PAGE_SIZE	4096
 #define LAPIC_NO_VECTOR	(-1)
 #define LAPIC_BROADCAST	0xffffffffU	/* destination: every local APIC */
 #define LAPIC_NEVER	(~0ULL)		/* lapic_timer_remaining(): not armed */
@@ -48,10 +49,10 @@ struct lapic_message {
 
 /* Everything here: owned by the runner of the vCPU. */
 struct mvm_lapic_state {
+	u32 *page;			/* constant: the registers, at their xAPIC offsets */
 	u32 id, timer_ratio;		/* constant: TSC ticks per timer tick, divider at 1 */
 	u64 timer_min;			/* constant: shortest period in TSC ticks */
 	u64 base;			/* IA32_APIC_BASE */
-	u32 regs[LAPIC_REGS];		/* those that no others give, in the mode's layout */
 	u32 esr_pending;		/* errors since the last write of ESR */
 	u64 timer_expiry;		/* guest TSC of the next expiry, or the deadline; 0: none */
 
@@ -71,22 +72,31 @@ static inline enum lapic_mode lapic_mode(u64 base)
 	return base & X2APIC_ENABLE ? LAPIC_X2APIC : LAPIC_XAPIC;
 }
 
+/*
+ * The register at an offset of the xAPIC, in the mode's layout.  PPR and the
+ * timer's current count follow from others: what is there means nothing.
+ */
+static inline u32 *lapic_reg(const struct mvm_lapic_state *l, u32 offset)
+{
+	return &l->page[offset / sizeof(u32)];
+}
+
 /* Does it take fixed interrupts?  (SDM 3A 11.4.7.2)  Any thread may ask. */
 static inline bool lapic_software_enabled(const struct mvm_lapic_state *l)
 {
 	return lapic_mode(READ_ONCE(l->base)) &&
-	       READ_ONCE(l->regs[APIC_SPIV >> 4]) & APIC_SPIV_APIC_ENABLED;
+	       READ_ONCE(*lapic_reg(l, APIC_SPIV)) & APIC_SPIV_APIC_ENABLED;
 }
 
 /* CR8 is the class of the task priority (SDM 3A 11.8.6); only bits 3:0 count. */
 static inline u64 lapic_cr8(const struct mvm_lapic_state *l)
 {
-	return l->regs[APIC_TASKPRI >> 4] >> 4;
+	return *lapic_reg(l, APIC_TASKPRI) >> 4;
 }
 
 static inline void lapic_set_cr8(struct mvm_lapic_state *l, u64 cr8)
 {
-	l->regs[APIC_TASKPRI >> 4] = (cr8 & 0xf) << 4;
+	*lapic_reg(l, APIC_TASKPRI) = (cr8 & 0xf) << 4;
 }
 
 void lapic_reset(struct mvm_lapic_state *l, u32 id, bool bsp, u32 timer_ratio, u64 timer_min);

@@ -98,13 +98,33 @@ static u64 deadline_read(struct mvm_lapic_state *l, u64 now)
 	return data;
 }
 
+/* A local APIC with its page; to copy or compare it, take the whole. */
+struct whole {
+	struct mvm_lapic_state l;
+	u32 page[LAPIC_PAGE_SIZE / sizeof(u32)];
+};
+
+static struct whole *whole(struct mvm_lapic_state *l)
+{
+	return container_of(l, struct whole, l);
+}
+
+static struct mvm_lapic_state *new_lapic(struct kunit *test)
+{
+	struct whole *new = kunit_kzalloc(test, sizeof(*new), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, new);
+	memset(new, 0xa5, sizeof(*new));
+	new->l.page = new->page;
+	return &new->l;
+}
+
 /* One local APIC in the given mode; by software enabled unless it is off. */
 static struct mvm_lapic_state *start(struct kunit *test, enum lapic_mode mode)
 {
-	struct mvm_lapic_state *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
+	struct mvm_lapic_state *l = new_lapic(test);
 	struct lapic_effect effect;
 
-	KUNIT_ASSERT_NOT_NULL(test, l);
 	lapic_reset(l, TEST_ID, false, TEST_RATIO, 0);
 	if (mode == LAPIC_DISABLED) {
 		KUNIT_ASSERT_EQ(test, 0, set_base(l, BASE, true, true,
@@ -127,7 +147,7 @@ static struct lapic_effect wr(struct mvm_lapic_state *l, u32 offset, u32 value)
 
 static bool in_irr(struct mvm_lapic_state *l, u8 vector)
 {
-	return l->regs[(APIC_IRR >> 4) + vector / 32] & BIT(vector % 32);
+	return *lapic_reg(l, APIC_IRR + vector / 32 * 16) & BIT(vector % 32);
 }
 
 /* Take an interrupt: was it accepted? */
@@ -140,8 +160,8 @@ static bool accept(struct mvm_lapic_state *l, u8 vector, bool level)
 /* Let time pass: did the timer raise an interrupt? */
 static bool timer_expired(struct mvm_lapic_state *l, u64 now)
 {
-	u8 vector = l->regs[APIC_LVTT >> 4];
-	u32 *irr = &l->regs[(APIC_IRR >> 4) + vector / 32], before = *irr;
+	u8 vector = *lapic_reg(l, APIC_LVTT);
+	u32 *irr = lapic_reg(l, APIC_IRR + vector / 32 * 16), before = *irr;
 	bool raised;
 
 	*irr &= ~BIT(vector % 32);
@@ -153,7 +173,7 @@ static bool timer_expired(struct mvm_lapic_state *l, u64 now)
 
 static bool in_tmr(struct mvm_lapic_state *l, u8 vector)
 {
-	return l->regs[(APIC_TMR >> 4) + vector / 32] & BIT(vector % 32);
+	return *lapic_reg(l, APIC_TMR + vector / 32 * 16) & BIT(vector % 32);
 }
 
 static u32 esr(struct mvm_lapic_state *l)
@@ -165,8 +185,11 @@ static u32 esr(struct mvm_lapic_state *l)
 /* Is nothing requested and nothing in service? */
 static bool is_idle(struct mvm_lapic_state *l)
 {
-	return !memchr_inv(&l->regs[APIC_ISR >> 4], 0, 8 * sizeof(u32)) &&
-	       !memchr_inv(&l->regs[APIC_IRR >> 4], 0, 8 * sizeof(u32));
+	u32 bits = 0, i;
+
+	for (i = 0; i < 0x80; i += 16)
+		bits |= *lapic_reg(l, APIC_ISR + i) | *lapic_reg(l, APIC_IRR + i);
+	return !bits;
 }
 
 /* Deliver what is pending; LAPIC_NO_VECTOR if nothing is. */
@@ -185,11 +208,9 @@ static int deliver(struct mvm_lapic_state *l)
 
 static void power_up_state(struct kunit *test)
 {
-	struct mvm_lapic_state *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
+	struct mvm_lapic_state *l = new_lapic(test);
 	u32 offset, expected;
 
-	KUNIT_ASSERT_NOT_NULL(test, l);
-	memset(l, 0xa5, sizeof(*l));
 	lapic_reset(l, 7, true, 4, 0);
 	KUNIT_EXPECT_EQ(test, l->base, 0xfee00900ULL);
 	KUNIT_EXPECT_EQ(test, lapic_mode(l->base), LAPIC_XAPIC);
@@ -241,7 +262,7 @@ static void base_transitions(struct kunit *test)
 	for (from = LAPIC_DISABLED; from <= LAPIC_X2APIC; from++) {
 		for (to = LAPIC_DISABLED; to <= LAPIC_X2APIC; to++) {
 			l = start(test, from);
-			l->regs[APIC_TASKPRI >> 4] = 0x40;
+			*lapic_reg(l, APIC_TASKPRI) = 0x40;
 			err = set_base(l, bases[to], true, true,
 					     TEST_BITS, &effect);
 			KUNIT_EXPECT_EQ_MSG(test, !err, legal[from][to],
@@ -249,7 +270,7 @@ static void base_transitions(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, lapic_mode(l->base), err ? from : to);
 
 			l = start(test, from);
-			l->regs[APIC_TASKPRI >> 4] = 0x40;
+			*lapic_reg(l, APIC_TASKPRI) = 0x40;
 			l->timer_expiry = TEST_NOW;
 			l->timer_armed = TEST_NOW;
 			err = set_base(l, bases[to], false, true,
@@ -549,26 +570,26 @@ static void x2apic_msr_access(struct kunit *test)
 static void x2apic_faults_change_nothing(struct kunit *test)
 {
 	struct mvm_lapic_state *l = start(test, LAPIC_X2APIC);
-	struct mvm_lapic_state *before = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
+	struct whole *before = kunit_kzalloc(test, sizeof(*before), GFP_KERNEL);
 	struct lapic_effect effect;
 	u32 index;
 
 	KUNIT_ASSERT_NOT_NULL(test, before);
 	lapic_accept(l, 0x90, false);
 	deliver(l);
-	*before = *l;
+	*before = *whole(l);
 	for (index = 0x800; index < 0x900; index++) {
 		if (index == 0x830)
 			continue;
 		KUNIT_EXPECT_NE(test, 0, msr_write(l, index, ~0ULL, TEST_NOW,
 							 &effect));
-		KUNIT_EXPECT_EQ_MSG(test, 0, memcmp(l, before, sizeof(*l)),
+		KUNIT_EXPECT_EQ_MSG(test, 0, memcmp(whole(l), before, sizeof(*before)),
 				    "WRMSR %#x", index);
 	}
 	KUNIT_EXPECT_NE(test, 0, msr_write(l, 0x830, BIT(13), TEST_NOW,
 						 &effect));
 	KUNIT_EXPECT_FALSE(test, effect.ipi);
-	KUNIT_EXPECT_EQ(test, 0, memcmp(l, before, sizeof(*l)));
+	KUNIT_EXPECT_EQ(test, 0, memcmp(whole(l), before, sizeof(*before)));
 }
 
 static void x2apic_msrs_need_their_mode(struct kunit *test)
@@ -1281,8 +1302,8 @@ static void init_resets_registers(struct kunit *test)
 		lapic_accept(l, 0x51, true);
 		lapic_acknowledge(l, 0x51);
 		lapic_accept(l, 0x61, false);
-		l->regs[APIC_TASKPRI >> 4] = 0x20;
-		l->regs[APIC_LVTT >> 4] = 0x61;
+		*lapic_reg(l, APIC_TASKPRI) = 0x20;
+		*lapic_reg(l, APIC_LVTT) = 0x61;
 		l->timer_expiry = TEST_NOW;
 		l->esr_pending = APIC_ESR_SENDILL;
 		lapic_init(l);
@@ -1292,9 +1313,9 @@ static void init_resets_registers(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, in_irr(l, 0x61));
 		KUNIT_EXPECT_EQ(test, lapic_pending(l), LAPIC_NO_VECTOR);
 		KUNIT_EXPECT_EQ(test, lapic_cr8(l), 0);
-		KUNIT_EXPECT_EQ(test, l->regs[APIC_LVTT >> 4], APIC_LVT_MASKED);
-		KUNIT_EXPECT_EQ(test, l->regs[APIC_SPIV >> 4], 0xff);
-		KUNIT_EXPECT_EQ(test, l->regs[APIC_DFR >> 4], ~0U);
+		KUNIT_EXPECT_EQ(test, *lapic_reg(l, APIC_LVTT), APIC_LVT_MASKED);
+		KUNIT_EXPECT_EQ(test, *lapic_reg(l, APIC_SPIV), 0xff);
+		KUNIT_EXPECT_EQ(test, *lapic_reg(l, APIC_DFR), ~0U);
 		KUNIT_EXPECT_EQ(test, l->esr_pending, 0);
 		KUNIT_EXPECT_EQ(test, lapic_timer_remaining(l, TEST_NOW), LAPIC_NEVER);
 	}
@@ -1470,11 +1491,10 @@ static void check_round_trip(struct kunit *test, struct mvm_lapic_state *l,
 			     u64 now)
 {
 	struct mvm_lapic *saved = kunit_kzalloc(test, 2 * sizeof(*saved), GFP_KERNEL);
-	struct mvm_lapic_state *copy = kunit_kzalloc(test, sizeof(*copy), GFP_KERNEL);
+	struct mvm_lapic_state *copy = new_lapic(test);
 	struct lapic_effect effect;
 
 	KUNIT_ASSERT_NOT_NULL(test, saved);
-	KUNIT_ASSERT_NOT_NULL(test, copy);
 	lapic_get_state(l, now, saved);
 	lapic_reset(copy, l->id, l->base & BIT(8), l->timer_ratio, l->timer_min);
 	KUNIT_ASSERT_EQ(test, 0, set_base(copy, l->base, false, true,
@@ -1483,12 +1503,12 @@ static void check_round_trip(struct kunit *test, struct mvm_lapic_state *l,
 	lapic_get_state(copy, now, saved + 1);
 	KUNIT_EXPECT_EQ(test, 0, memcmp(saved, saved + 1, sizeof(*saved)));
 	KUNIT_EXPECT_EQ(test, lapic_pending(copy), lapic_pending(l));
-	KUNIT_EXPECT_EQ(test, copy->regs[APIC_ICR >> 4], l->regs[APIC_ICR >> 4]);
-	KUNIT_EXPECT_EQ(test, copy->regs[APIC_ICR2 >> 4], l->regs[APIC_ICR2 >> 4]);
+	KUNIT_EXPECT_EQ(test, *lapic_reg(copy, APIC_ICR), *lapic_reg(l, APIC_ICR));
+	KUNIT_EXPECT_EQ(test, *lapic_reg(copy, APIC_ICR2), *lapic_reg(l, APIC_ICR2));
 	KUNIT_EXPECT_EQ(test, deadline_read(copy, now), deadline_read(l, now));
 	KUNIT_EXPECT_EQ(test, !copy->timer_expiry, !l->timer_expiry);
 	kunit_kfree(test, saved);
-	kunit_kfree(test, copy);
+	kunit_kfree(test, whole(copy));
 }
 
 static void state_round_trip(struct kunit *test)
@@ -1578,21 +1598,22 @@ static void state_validation(struct kunit *test)
 	};
 	struct mvm_lapic_state *l = start(test, LAPIC_XAPIC);
 	struct mvm_lapic *in = kunit_kzalloc(test, sizeof(*in), GFP_KERNEL);
-	struct mvm_lapic_state before;
+	struct whole *before = kunit_kzalloc(test, sizeof(*before), GFP_KERNEL);
 	int i, err;
 
 	KUNIT_ASSERT_NOT_NULL(test, in);
+	KUNIT_ASSERT_NOT_NULL(test, before);
 	wr(l, APIC_LVT0, APIC_DM_EXTINT);
-	before = *l;
+	*before = *whole(l);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		*l = before;
+		*whole(l) = *before;
 		lapic_get_state(l, TEST_NOW, in);
 		in->regs[cases[i].offset >> 4] = cases[i].value;
 		err = lapic_set_state(l, in, TEST_NOW);
 		KUNIT_EXPECT_EQ_MSG(test, !err, cases[i].ok, "%#x to %#x",
 				    cases[i].offset, cases[i].value);
 		if (err)
-			KUNIT_EXPECT_EQ(test, 0, memcmp(l, &before, sizeof(*l)));
+			KUNIT_EXPECT_EQ(test, 0, memcmp(whole(l), before, sizeof(*before)));
 		check_round_trip(test, l, TEST_NOW);
 	}
 }
@@ -1793,7 +1814,8 @@ static void random_timer(struct kunit *test)
 	for (i = 0; i < 4000; i++) {
 		timer_model_write(&m, l, prandom_u32_state(&rnd), now);
 		m.interrupts = 0;
-		memset(&l->regs[APIC_IRR >> 4], 0, 8 * sizeof(u32));
+		for (steps = 0; steps < 8; steps++)
+			*lapic_reg(l, APIC_IRR + steps * 16) = 0;
 		for (steps = prandom_u32_state(&rnd) % 1000; steps; steps--) {
 			timer_model_tick(&m);
 			now++;
@@ -1811,15 +1833,15 @@ static void random_timer(struct kunit *test)
 /* What must hold whatever the guest did. */
 static void check_invariants(struct kunit *test, struct mvm_lapic_state *l, u64 now)
 {
-	KUNIT_ASSERT_EQ(test, l->regs[APIC_IRR >> 4] & 0xffff, 0);
-	KUNIT_ASSERT_EQ(test, l->regs[APIC_ISR >> 4] & 0xffff, 0);
+	KUNIT_ASSERT_EQ(test, *lapic_reg(l, APIC_IRR) & 0xffff, 0);
+	KUNIT_ASSERT_EQ(test, *lapic_reg(l, APIC_ISR) & 0xffff, 0);
 	KUNIT_ASSERT_LT(test, lapic_cr8(l), 16);
 	if (lapic_mode(l->base) != LAPIC_X2APIC)
-		KUNIT_ASSERT_EQ(test, l->regs[APIC_ICR2 >> 4] & GENMASK(23, 0), 0);
+		KUNIT_ASSERT_EQ(test, *lapic_reg(l, APIC_ICR2) & GENMASK(23, 0), 0);
 	/* a deadline in its mode only; nothing runs in the reserved one */
-	if ((l->regs[APIC_LVTT >> 4] & 0x60000) != APIC_LVT_TIMER_TSCDEADLINE)
+	if ((*lapic_reg(l, APIC_LVTT) & 0x60000) != APIC_LVT_TIMER_TSCDEADLINE)
 		KUNIT_ASSERT_EQ(test, deadline_read(l, now), 0);
-	if ((l->regs[APIC_LVTT >> 4] & 0x60000) == 0x60000)
+	if ((*lapic_reg(l, APIC_LVTT) & 0x60000) == 0x60000)
 		KUNIT_ASSERT_EQ(test, l->timer_expiry, 0);
 }
 

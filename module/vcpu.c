@@ -332,10 +332,14 @@ static struct mvm_vcpu *alloc_vcpu(struct mvm_vm *vm, u32 id)
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	/* A power of two is aligned to its size: XSAVE wants 64 bytes. */
 	vcpu->xsave = kzalloc(roundup_pow_of_two(mvm_xsave_size()), GFP_KERNEL_ACCOUNT);
-	if (!vcpu->run || !vcpu->xsave) {
+	vcpu->vmcs = alloc_pages_exact(MVM_VMCS_BYTES, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!vcpu->run || !vcpu->xsave || !vcpu->vmcs) {
 		mvm_vcpu_free(vcpu);
 		return ERR_PTR(-ENOMEM);
 	}
+	vcpu->vmxon = vcpu->vmcs + PAGE_SIZE;
+	vcpu->msr_bitmap = vcpu->vmcs + 2 * PAGE_SIZE;
+	vcpu->lapic.page = vcpu->vmcs + 3 * PAGE_SIZE;
 	power_up(vcpu);
 
 	thread = kthread_create(mvm_run_thread, vcpu, "mvm-%s/%u", vm->name, id);

@@ -208,8 +208,8 @@ int mvm_window_access(struct mvm_vcpu *vcpu,
 		      void (*fn)(struct mvm_vcpu *vcpu, void *arg), void *arg);
 void mvm_vmx_exit(void);	/* entry.S: where a VM exit arrives */
 
-/* vmcs.c: make a VMCS.  A page each: VMCS, VMXON, MSR bitmap */
-#define MVM_VMCS_BYTES	(3 * PAGE_SIZE)
+/* vmcs.c: make a VMCS.  A page each: VMCS, VMXON, MSR bitmap, local APIC */
+#define MVM_VMCS_BYTES	(4 * PAGE_SIZE)
 int mvm_vmcs_create(struct mvm_vcpu *vcpu);
 void mvm_vmcs_init(struct mvm_vcpu *vcpu);
 

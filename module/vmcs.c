@@ -106,21 +106,15 @@ static void write_all(struct mvm_vcpu *vcpu, void *unused)
 
 /**
  * mvm_vmcs_create() - make the VMCS and MSR bitmap of a new vCPU
- * @vcpu: its VM, VPID, CPUID table and MSR state are set
+ * @vcpu: its VM, VPID, pages, CPUID table and MSR state are set
  *
  * The VMXON region is the vCPU's, too: it opens one window at a time, so one CPU
  * uses the region (SDM 3C 25.11.5).
  *
- * Returns 0, -ENOMEM, or -EIO when the CPU refuses VMX.  mvm_vcpu_free() frees
- * what there is.
+ * Returns 0, or -EIO when the CPU refuses VMX.
  */
 int mvm_vmcs_create(struct mvm_vcpu *vcpu)
 {
-	vcpu->vmcs = alloc_pages_exact(MVM_VMCS_BYTES, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (!vcpu->vmcs)
-		return -ENOMEM;
-	vcpu->vmxon = vcpu->vmcs + PAGE_SIZE;
-	vcpu->msr_bitmap = vcpu->vmcs + 2 * PAGE_SIZE;
 	vcpu->last_cpu = -1;
 	/* The revision, bit 31 clear: not a shadow VMCS (SDM 3C 25.2). */
 	*(u32 *)vcpu->vmcs = mvm_caps.vmcs_revision;
