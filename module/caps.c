@@ -58,6 +58,11 @@ struct control_rule {
 	const char *why;
 };
 
+/* Secondary controls that virtualize the APIC (SDM 3C 30.1); the last two go together. */
+#define APIC_DELIVERY	(SECONDARY_EXEC_APIC_REGISTER_VIRT | SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
+#define APIC_CONTROLS	(SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |	\
+			 SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE | APIC_DELIVERY)
+
 /* Longest stretch of guest code without an exit, where the CPU can bound it. */
 #define BACKSTOP_MS	10
 
@@ -73,13 +78,14 @@ static const struct control_rule control_rules[] = {
 	  "the CPU has no unrestricted guests (real mode under EPT)" },
 	{ PROC2, MAYBE, SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
 			SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_WBINVD_EXITING |
-			SECONDARY_EXEC_PAUSE_LOOP_EXITING },
+			SECONDARY_EXEC_PAUSE_LOOP_EXITING | APIC_CONTROLS },
 
 	{ PIN, ON, PIN_BASED_EXT_INTR_MASK, "the CPU cannot exit on external interrupts" },
 	{ PIN, ON, PIN_BASED_NMI_EXITING, "the CPU cannot exit on NMIs" },
 	{ PIN, ON, PIN_BASED_VIRTUAL_NMIS, "the CPU has no virtual NMIs" },
 	{ PIN, MAYBE, PIN_BASED_VMX_PREEMPTION_TIMER },
 
+	{ PROC, MAYBE, CPU_BASED_TPR_SHADOW },
 	{ PROC, ON, CPU_BASED_HLT_EXITING, "the CPU cannot exit on HLT" },
 	{ PROC, ON, CPU_BASED_USE_TSC_OFFSETTING, "the CPU has no TSC offsetting" },
 	{ PROC, ON, CPU_BASED_MWAIT_EXITING, "the CPU cannot exit on MWAIT" },
@@ -252,6 +258,14 @@ int mvm_caps_negotiate(const struct vmx_capability_msrs *raw, struct mvm_caps *c
 	/* A VPID that cannot be flushed is worse than none. */
 	if (!(ept & CAP_INVVPID && ept & (CAP_INVVPID_SINGLE | CAP_INVVPID_ALL)))
 		chosen[PROC2] &= ~SECONDARY_EXEC_ENABLE_VPID;
+	/* With a TPR shadow CR8 needs no exits; without it the rest is not allowed (27.2.1.1). */
+	if (chosen[PROC] & CPU_BASED_TPR_SHADOW)
+		chosen[PROC] &= lower_32_bits(raw->proc) |
+				~(u32)(CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING);
+	else
+		chosen[PROC2] &= ~APIC_CONTROLS;
+	if ((chosen[PROC2] & APIC_DELIVERY) != APIC_DELIVERY)
+		chosen[PROC2] &= ~APIC_DELIVERY;
 	/* Loading it on one side only would leave the guest's on the other. */
 	if (!raw->perf_global_ctrl || !(chosen[EXIT] & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL) ||
 	    !(chosen[ENTRY] & VM_ENTRY_LOAD_IA32_PERF_GLOBAL_CTRL)) {

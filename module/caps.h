@@ -48,7 +48,10 @@ struct vmx_capability_msrs {
  *			are used
  * @proc:		primary processor-based controls; interrupt-window and
  *			NMI-window exiting are off and may be set
- * @proc2:		secondary processor-based controls
+ * @proc2:		secondary processor-based controls; of "virtualize APIC
+ *			accesses" and "virtualize x2APIC mode" the vCPU's mode
+ *			chooses; APIC-register virtualization is there if
+ *			virtual-interrupt delivery is
  * @exit:		VM-exit controls; IA32_PERF_GLOBAL_CTRL is switched by
  *			exit and entry or by neither
  * @entry:		VM-entry controls; "IA-32e mode guest" is off and may be
@@ -84,6 +87,12 @@ extern struct mvm_caps mvm_caps;
 void vmx_read_capability_msrs(struct vmx_capability_msrs *raw);
 int mvm_caps_negotiate(const struct vmx_capability_msrs *raw, struct mvm_caps *caps,
 		       const char **why);
+
+/* Does the CPU itself deliver what is in a vCPU's IRR, and end it? */
+static inline bool mvm_caps_delivers(void)
+{
+	return mvm_caps.proc2 & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
+}
 
 /* Frequency of the APIC timer before its divider, in Hz; fits 32 bits. */
 static inline u32 mvm_caps_timer_hz(const struct mvm_caps *caps)

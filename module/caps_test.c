@@ -128,8 +128,8 @@ static void control_words_of_skylake(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, mvm_caps_negotiate(&skylake, &caps, &why));
 	KUNIT_EXPECT_EQ(test, caps.vmcs_revision, 4);
 	KUNIT_EXPECT_EQ(test, caps.pin, 0x0000007f);
-	KUNIT_EXPECT_EQ(test, caps.proc, 0xb5986dfa);
-	KUNIT_EXPECT_EQ(test, caps.proc2, 0x000014ea);
+	KUNIT_EXPECT_EQ(test, caps.proc, 0xb5a06dfa);
+	KUNIT_EXPECT_EQ(test, caps.proc2, 0x000014fb);
 	KUNIT_EXPECT_EQ(test, caps.exit, 0x003f7fff);
 	KUNIT_EXPECT_EQ(test, caps.entry, 0x0000f1ff);
 	KUNIT_EXPECT_EQ(test, caps.cr0_fixed0, 0x20ULL);
@@ -269,8 +269,8 @@ static void optional_controls_may_be_missing(struct kunit *test)
 	const char *why;
 
 	raw.pin &= ~BIT_ULL(32 + 6);
-	raw.proc2 &= ~(BIT_ULL(32 + 3) | BIT_ULL(32 + 5) | BIT_ULL(32 + 6) |
-		       BIT_ULL(32 + 10) | BIT_ULL(32 + 12));
+	raw.proc2 &= ~(BIT_ULL(32 + 0) | BIT_ULL(32 + 3) | BIT_ULL(32 + 4) | BIT_ULL(32 + 5) |
+		       BIT_ULL(32 + 6) | BIT_ULL(32 + 10) | BIT_ULL(32 + 12));
 	raw.ept_vpid &= ~(BIT_ULL(0) | BIT_ULL(16) | BIT_ULL(17) | BIT_ULL(21) |
 			  BIT_ULL(26));
 	raw.misc &= ~BIT_ULL(14);
@@ -283,6 +283,43 @@ static void optional_controls_may_be_missing(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, caps.proc2 & SECONDARY_EXEC_ENABLE_INVPCID);
 	KUNIT_EXPECT_FALSE(test, caps.ept_2m);
 	KUNIT_EXPECT_FALSE(test, caps.pt_in_vmx);
+}
+
+/*
+ * SDM 3C 27.2.1.1: x2APIC mode, register virtualization and virtual-interrupt
+ * delivery need a TPR shadow; mini-vm takes the last two together.  Without the
+ * shadow CR8 has to exit.
+ */
+static void apic_controls_come_as_far_as_the_cpu_has_them(struct kunit *test)
+{
+	const u32 cr8 = BIT(19) | BIT(20), shadow = BIT(21), all = BIT(0) | BIT(4) | BIT(8) | BIT(9);
+	static const struct {
+		u64 no_proc, no_proc2;
+		u32 left;
+	} cases[] = {
+		{ 0, 0, BIT(0) | BIT(4) | BIT(8) | BIT(9) },
+		{ BIT_ULL(32 + 21), 0, 0 },
+		{ 0, BIT_ULL(32 + 9), BIT(0) | BIT(4) },
+		{ 0, BIT_ULL(32 + 8), BIT(0) | BIT(4) },
+		{ 0, BIT_ULL(32 + 0), BIT(4) | BIT(8) | BIT(9) },
+		{ 0, BIT_ULL(32 + 4), BIT(0) | BIT(8) | BIT(9) },
+		{ 0, BIT_ULL(32 + 0) | BIT_ULL(32 + 4) | BIT_ULL(32 + 9), 0 },
+	};
+	struct vmx_capability_msrs raw;
+	struct mvm_caps caps;
+	const char *why;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		raw = skylake;
+		raw.proc2 = 0x00ffffff00000000;		/* a server's */
+		raw.proc &= ~cases[i].no_proc;
+		raw.proc2 &= ~cases[i].no_proc2;
+		KUNIT_ASSERT_EQ(test, 0, mvm_caps_negotiate(&raw, &caps, &why));
+		KUNIT_EXPECT_EQ_MSG(test, caps.proc2 & all, cases[i].left, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, caps.proc & (cr8 | shadow),
+				    cases[i].no_proc ? cr8 : shadow, "case %d", i);
+	}
 }
 
 /* One side alone would leave the guest's value to the host, or the reverse. */
@@ -532,6 +569,7 @@ static struct kunit_case caps_cases[] = {
 	KUNIT_CASE(controls_that_cannot_be_off_are_refused),
 	KUNIT_CASE(without_true_msrs_cr3_exits_are_the_reason),
 	KUNIT_CASE(optional_controls_may_be_missing),
+	KUNIT_CASE(apic_controls_come_as_far_as_the_cpu_has_them),
 	KUNIT_CASE(perf_global_ctrl_is_switched_on_both_sides_or_none),
 	KUNIT_CASE(vpids_need_a_way_to_flush_them),
 	KUNIT_CASE(firmware_decides_about_vmx),

@@ -498,6 +498,18 @@ static enum exit_result exit_rdmsr(struct mvm_vcpu *vcpu)
 	return skip(vcpu);
 }
 
+/* After a write to the local APIC or to an MSR: the effects. */
+static enum exit_result apic_effect(struct mvm_vcpu *vcpu)
+{
+	mvm_vcpu_lapic_effect(vcpu);
+	if (vcpu->eoi_pending)
+		return mvm_exit_eoi(vcpu);
+	/* An INIT to itself: no IPI brings that. */
+	if (vcpu->msr.reopen || READ_ONCE(vcpu->startup))
+		return EXIT_CLOSE;
+	return vcpu->lapic.changed ? EXIT_INJECT : EXIT_RESUME;
+}
+
 static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 {
 	struct mvm_exit_msr msr = {
@@ -508,13 +520,21 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 	if (result)
 		return msr_failed(vcpu, result, msr);
 	skip(vcpu);
-	mvm_vcpu_lapic_effect(vcpu);
-	if (vcpu->eoi_pending)
-		return mvm_exit_eoi(vcpu);
-	/* An INIT to itself: no IPI brings that. */
-	if (vcpu->msr.reopen || READ_ONCE(vcpu->startup))
-		return EXIT_CLOSE;
-	return vcpu->lapic.changed ? EXIT_INJECT : EXIT_RESUME;
+	return apic_effect(vcpu);
+}
+
+/* The guest has ended a level-triggered interrupt; it is out of service already. */
+static enum exit_result exit_eoi_induced(struct mvm_vcpu *vcpu)
+{
+	vcpu->lapic.eoi = vcpu->exit_qualification;
+	return apic_effect(vcpu);
+}
+
+/* The instruction is done; what it wrote is in the page. */
+static enum exit_result exit_apic_write(struct mvm_vcpu *vcpu)
+{
+	lapic_written(&vcpu->lapic, vcpu->exit_qualification & 0xfff, mvm_vcpu_tsc(vcpu));
+	return apic_effect(vcpu);
 }
 
 /**
@@ -620,6 +640,9 @@ static const struct exit_op exit_ops[] = {
 	OP(MSR_WRITE, exits_wrmsr, exit_wrmsr),
 	OP(EPT_VIOLATION, ept_faults, exit_ept_violation, DETAILED),
 	OP(EPT_MISCONFIG, exits_other, NULL, DETAILED),
+	OP(TPR_BELOW_THRESHOLD, exits_apic, exit_window),
+	OP(EOI_INDUCED, exits_apic, exit_eoi_induced, DETAILED),
+	OP(APIC_WRITE, exits_apic, exit_apic_write, DETAILED),
 	OP(PREEMPTION_TIMER, exits_preemption_timer, exit_preemption_timer),
 	OP(XSETBV, exits_other, exit_xsetbv),
 	OP(PAUSE_INSTRUCTION, exits_pause, exit_pause),

@@ -38,19 +38,77 @@ static void want_window(struct mvm_vcpu *vcpu, bool interrupt, bool nmi)
 	}
 }
 
+/* vcpu->apic_mode: enum lapic_mode, and whether it takes interrupts; 0xff: new */
+#define APIC_ENABLED	BIT(2)
+
+/*
+ * The mode of the local APIC decides what the CPU virtualizes of it: accesses to
+ * its page or its MSRs, never both (SDM 3C 27.2.1.1).
+ */
+static noinline void set_apic_mode(struct mvm_vcpu *vcpu, u8 mode)
+{
+	u32 x2apic = mvm_caps.proc2 & SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE, controls;
+	bool delivers = mvm_caps_delivers();
+
+	x2apic = (mode & ~APIC_ENABLED) == LAPIC_X2APIC ? x2apic : 0;
+	controls = mvm_caps.proc2 & ~(SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |
+				      SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE);
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, controls | x2apic);
+	/* One that is disabled by software takes no IPI, not even its own. */
+	mvm_msr_bitmap_apic(vcpu->msr_bitmap, x2apic, x2apic && delivers,
+			    x2apic && delivers && mode & APIC_ENABLED);
+	vcpu->apic_mode = mode;
+}
+
+/* EOI of a level-triggered interrupt exits if user space wants to hear of it. */
+static void set_eoi_exits(struct mvm_vcpu *vcpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vcpu->eoi_exits); i++) {
+		u64 vectors = lapic_level_vectors(&vcpu->lapic, i);
+
+		if (vectors != vcpu->eoi_exits[i]) {
+			vcpu->eoi_exits[i] = vectors;
+			vmcs_write(EOI_EXIT_BITMAP0 + 2 * i, vectors);
+		}
+	}
+}
+
+/*
+ * The local APIC's page may have changed: tell the CPU what it cannot see there.
+ * What the CPU changes there, it also changes in the VMCS.
+ */
+static void show_apic(struct mvm_vcpu *vcpu)
+{
+	const struct mvm_lapic_state *lapic = &vcpu->lapic;
+	u8 mode = lapic_mode(lapic->base) | (lapic_software_enabled(lapic) ? APIC_ENABLED : 0);
+
+	if (unlikely(vcpu->apic_mode != mode))
+		set_apic_mode(vcpu, mode);
+	if (mvm_caps_delivers()) {
+		vmcs_write(GUEST_INTR_STATUS, lapic_status(lapic));
+		if (vcpu->vm->flags & MVM_VM_EXIT_EOI)
+			set_eoi_exits(vcpu);
+	} else if (mvm_caps.proc & CPU_BASED_TPR_SHADOW) {
+		vmcs_write(TPR_THRESHOLD, lapic_tpr_threshold(lapic));
+	}
+}
+
 #define FROM_PIC	(-2)	/* user space has to say the vector */
 
 /*
  * The vector of the interrupt that comes next, FROM_PIC (a request of the PIC,
- * which LINT0 lets through) or MVM_NO_INTERRUPT.
+ * which LINT0 lets through) or MVM_NO_INTERRUPT.  With @ours, only of those that
+ * we have to deliver: not the local APIC's where the CPU does.
  */
-static int next_interrupt(struct mvm_vcpu *vcpu)
+static __always_inline int next_interrupt(struct mvm_vcpu *vcpu, bool ours)
 {
 	if (vcpu->deferred_interrupt != MVM_NO_INTERRUPT)
 		return vcpu->deferred_interrupt;
 	if (READ_ONCE(vcpu->intr_line) && lapic_pin_is(&vcpu->lapic, APIC_LVT0, APIC_DM_EXTINT))
 		return FROM_PIC;
-	return lapic_pending(&vcpu->lapic);
+	return ours && mvm_caps_delivers() ? MVM_NO_INTERRUPT : lapic_pending(&vcpu->lapic);
 }
 
 /**
@@ -63,7 +121,7 @@ bool mvm_can_wake(struct mvm_vcpu *vcpu)
 {
 	return vcpu->activity == GUEST_ACTIVITY_HLT &&
 	       (vcpu->event.info || vcpu->nmi_pending ||
-		(vcpu->halted_if && next_interrupt(vcpu) != MVM_NO_INTERRUPT));
+		(vcpu->halted_if && next_interrupt(vcpu, false) != MVM_NO_INTERRUPT));
 }
 
 /* The guest can take an interrupt now: give it this one. */
@@ -92,7 +150,7 @@ static enum exit_result inject_interrupt(struct mvm_vcpu *vcpu, int vector)
 enum exit_result mvm_inject_events(struct mvm_vcpu *vcpu)
 {
 	enum exit_result result = EXIT_RESUME;
-	int vector = next_interrupt(vcpu);
+	int vector = next_interrupt(vcpu, true);
 	u32 blocked = 0;
 
 	vcpu->lapic.changed = false;
@@ -112,13 +170,15 @@ enum exit_result mvm_inject_events(struct mvm_vcpu *vcpu)
 		 * NMI window need not respect STI (26.2): it would open at once, for
 		 * ever.  The interrupt window opens after one instruction.
 		 */
+		show_apic(vcpu);
 		want_window(vcpu, true, false);
 		return EXIT_RESUME;
 	} else if (!vcpu->nmi_pending && vector != MVM_NO_INTERRUPT &&
 		   !(blocked & MVM_SHADOWS) && vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_IF) {
 		result = inject_interrupt(vcpu, vector);
-		vector = next_interrupt(vcpu);
+		vector = next_interrupt(vcpu, true);
 	}
+	show_apic(vcpu);
 	want_window(vcpu, vector != MVM_NO_INTERRUPT, vcpu->nmi_pending);
 	return result;
 }

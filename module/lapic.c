@@ -8,8 +8,9 @@
  * runner of the vCPU; @now and all other times are guest TSC ticks; nothing
  * sleeps.  All register values come from the guest and may be anything.
  */
-#include <linux/bitmap.h>
+#include <linux/bitops.h>
 #include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/nospec.h>
@@ -75,13 +76,22 @@ static u32 lapic_find(u32 index, u8 access)
  * Modes
  */
 
-/* SDM 3A 11.4.7.2: as long as it is disabled by software, the LVT is masked. */
-static void mask_if_disabled(struct mvm_lapic_state *l)
+/* In the order of timer_regs; the last two for what comes of its interrupt. */
+static const u16 timer_offsets[] = { APIC_LVTT, APIC_TMICT, APIC_TDCR, APIC_LVTERR, APIC_SPIV };
+
+/*
+ * After a change of SPIV, the LVT or the timer.  As long as the APIC is disabled by
+ * software, the LVT is masked (SDM 3A 11.4.7.2).  What the guest writes next may be
+ * in the page before lapic_written() sees it: keep what the timer goes by.
+ */
+static void settle_timer(struct mvm_lapic_state *l)
 {
-	u32 offset;
+	u32 offset, i;
 
 	for (offset = APIC_LVTT; offset <= APIC_LVTERR && !lapic_software_enabled(l); offset += 16)
 		*lapic_reg(l, offset) |= APIC_LVT_MASKED;
+	for (i = 0; i < ARRAY_SIZE(timer_offsets); i++)
+		l->timer_regs[i] = *lapic_reg(l, timer_offsets[i]);
 }
 
 /* The registers that follow from ID and mode. */
@@ -105,7 +115,7 @@ void lapic_init(struct mvm_lapic_state *l)
 	*lapic_reg(l, APIC_DFR) = ~0U;
 	*lapic_reg(l, APIC_SPIV) = 0xff;
 	set_constants(l);
-	mask_if_disabled(l);
+	settle_timer(l);
 	l->esr_pending = 0;
 	l->timer_expiry = 0;
 }
@@ -261,6 +271,45 @@ int lapic_pending(const struct mvm_lapic_state *l)
 
 	/* by class */
 	return vector >= 0 && vector >> 4 > lapic_ppr(l) >> 4 ? vector : LAPIC_NO_VECTOR;
+}
+
+/**
+ * lapic_status() - the guest interrupt status for the VMCS (SDM 3C 25.4.2)
+ * @l:		local APIC
+ *
+ * Return: RVI, the highest vector requested, and above it SVI, the highest in
+ * service; 0: none.
+ */
+u16 lapic_status(const struct mvm_lapic_state *l)
+{
+	return max(highest_vector(l, APIC_ISR), 0) << 8 | max(highest_vector(l, APIC_IRR), 0);
+}
+
+/**
+ * lapic_tpr_threshold() - the TPR threshold for the VMCS (SDM 3C 30.1.2)
+ * @l:		local APIC
+ *
+ * Return: the class below which the task priority has to drop for the highest
+ * requested vector to be delivered; 0: TPR does not hold it back, or not alone.
+ */
+u8 lapic_tpr_threshold(const struct mvm_lapic_state *l)
+{
+	int cr8 = lapic_cr8(l), class = cr8 ? highest_vector(l, APIC_IRR) >> 4 : 0;
+
+	return class > highest_vector(l, APIC_ISR) >> 4 && class <= cr8 ? class : 0;
+}
+
+/**
+ * lapic_level_vectors() - vectors whose EOI the I/O APIC is told of
+ * @l:		local APIC
+ * @i:		of which 64 vectors: 0 to 3
+ *
+ * Return: a bit each.
+ */
+u64 lapic_level_vectors(const struct mvm_lapic_state *l, unsigned int i)
+{
+	return (u64)*vector_word(l, APIC_TMR, 64 * i + 32) << 32 |
+	       *vector_word(l, APIC_TMR, 64 * i);
 }
 
 /**
@@ -601,7 +650,8 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 		/* of LDR and DFR other threads ask: lapic_matches() */
 		WRITE_ONCE(*reg, value);
 	}
-	mask_if_disabled(l);
+	if (index == REG(APIC_SPIV) || (index >= REG(APIC_LVTT) && index <= REG(APIC_TDCR)))
+		settle_timer(l);
 }
 
 /**
@@ -631,6 +681,26 @@ int lapic_xapic_access(struct mvm_lapic_state *l, struct mvm_lapic_access *args,
 	else if (access & XW)
 		write_register(l, index, args->value, now);
 	return 0;
+}
+
+/**
+ * lapic_written() - the CPU has put what the guest wrote into the page, and no
+ *		     more (SDM 3C 30.4.3.2, 30.5)
+ * @l:		local APIC with APIC-register virtualization
+ * @offset:	of the register; anything
+ * @now:	guest TSC
+ */
+void lapic_written(struct mvm_lapic_state *l, u32 offset, u64 now)
+{
+	u32 index = lapic_find(offset >> 4, XW | MW), value = *lapic_reg(l, index << 4), i;
+
+	/* what the timer did till now, it did as it was set then */
+	for (i = 0; i < ARRAY_SIZE(timer_offsets); i++)
+		*lapic_reg(l, timer_offsets[i]) = l->timer_regs[i];
+	if (index)
+		write_register(l, index, value, now);
+	else		/* the ID: xAPICs may let it be written, ours does not */
+		set_constants(l);
 }
 
 /**
@@ -767,6 +837,7 @@ int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in, u64 n
 	*lapic_reg(l, APIC_DFR) |= GENMASK(27, 0);
 	*lapic_reg(l, APIC_ICR2) = in->regs[REG(APIC_ICR2)];
 	set_constants(l);
+	settle_timer(l);
 	l->esr_pending = 0;
 	l->timer_expiry = in->tsc_deadline;
 	if (count)

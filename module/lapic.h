@@ -53,6 +53,7 @@ struct mvm_lapic_state {
 	u32 id, timer_ratio;		/* constant: TSC ticks per timer tick, divider at 1 */
 	u64 timer_min;			/* constant: shortest period in TSC ticks */
 	u64 base;			/* IA32_APIC_BASE */
+	u32 timer_regs[5];		/* what an expiry depends on: see lapic_written() */
 	u32 esr_pending;		/* errors since the last write of ESR */
 	u64 timer_expiry;		/* guest TSC of the next expiry, or the deadline; 0: none */
 
@@ -104,6 +105,7 @@ void lapic_init(struct mvm_lapic_state *l);
 int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic, u32 phys_bits);
 
 int lapic_xapic_access(struct mvm_lapic_state *l, struct mvm_lapic_access *args, u64 now);
+void lapic_written(struct mvm_lapic_state *l, u32 offset, u64 now);
 int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data);
 int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now);
 
@@ -113,6 +115,9 @@ void lapic_timer_shift(struct mvm_lapic_state *l, s64 delta);
 void lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level);
 int lapic_pending(const struct mvm_lapic_state *l);
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector);
+u16 lapic_status(const struct mvm_lapic_state *l);
+u8 lapic_tpr_threshold(const struct mvm_lapic_state *l);
+u64 lapic_level_vectors(const struct mvm_lapic_state *l, unsigned int i);
 bool lapic_pin_is(const struct mvm_lapic_state *l, u32 offset, u32 mode);
 
 u32 lapic_post_startup(u32 posted, enum lapic_delivery mode, u8 vector);

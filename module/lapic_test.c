@@ -1483,6 +1483,133 @@ static void message_signalled_interrupts(struct kunit *test)
 }
 
 /* ------------------------------------------------------------------------
+ * APIC virtualization: what the CPU is told, and what it has written
+ */
+
+/* IRR, ISR and TMR: bit and word of each vector are where the CPU looks (SDM 3A 11.8.4). */
+static void vectors_are_where_the_cpu_looks(struct kunit *test)
+{
+	struct mvm_lapic_state *l = start(test, LAPIC_X2APIC);
+	int vector;
+	u8 *page = (u8 *)l->page;
+
+	for (vector = 16; vector < 256; vector++) {
+		int byte = vector / 32 * 16 + vector % 32 / 8;
+		u8 bit = BIT(vector % 8);
+
+		lapic_accept(l, vector, true);
+		KUNIT_ASSERT_EQ(test, page[0x200 + byte], bit);
+		KUNIT_ASSERT_EQ(test, page[0x180 + byte] & bit, bit);
+		KUNIT_ASSERT_EQ(test, page[0x100 + byte], 0);
+		KUNIT_ASSERT_EQ(test, lapic_status(l), vector);
+		KUNIT_ASSERT_EQ(test, lapic_level_vectors(l, vector / 64) >> vector % 64, 1ULL);
+		KUNIT_ASSERT_EQ(test, deliver(l), vector);
+		KUNIT_ASSERT_EQ(test, page[0x200 + byte], 0);
+		KUNIT_ASSERT_EQ(test, page[0x100 + byte], bit);
+		KUNIT_ASSERT_EQ(test, lapic_status(l), vector << 8);
+		lapic_msr_write(l, MSR(APIC_EOI), 0, TEST_NOW);
+		KUNIT_ASSERT_EQ(test, page[0x100 + byte], 0);
+		KUNIT_ASSERT_EQ(test, lapic_status(l), 0);
+		lapic_accept(l, vector, false);
+		KUNIT_ASSERT_EQ(test, page[0x180 + byte] & bit, 0);
+		KUNIT_ASSERT_EQ(test, lapic_level_vectors(l, vector / 64), 0ULL);
+		deliver(l);
+		lapic_msr_write(l, MSR(APIC_EOI), 0, TEST_NOW);
+	}
+}
+
+/* SDM 3C 30.1.2: an exit when the task priority no longer holds the interrupt back. */
+static void tpr_threshold(struct kunit *test)
+{
+	static const struct {
+		u8 irr, isr, tpr, threshold;
+	} cases[] = {
+		{ 0, 0, 0xf0, 0 }, { 0x51, 0, 0, 0 }, { 0x51, 0, 0x4f, 0 },
+		{ 0x51, 0, 0x50, 5 }, { 0x51, 0, 0x5f, 5 }, { 0x51, 0, 0xff, 5 },
+		{ 0x10, 0, 0x10, 1 }, { 0xff, 0, 0xf0, 15 },
+		/* another in service holds it back, too, till its EOI */
+		{ 0x51, 0x50, 0xf0, 0 }, { 0x51, 0x61, 0xf0, 0 }, { 0x51, 0x4f, 0xf0, 5 },
+	};
+	struct mvm_lapic_state *l = start(test, LAPIC_XAPIC);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		wr(l, APIC_TASKPRI, 0);
+		if (cases[i].isr) {
+			lapic_accept(l, cases[i].isr, false);
+			deliver(l);
+		}
+		if (cases[i].irr)
+			lapic_accept(l, cases[i].irr, false);
+		wr(l, APIC_TASKPRI, cases[i].tpr);
+		KUNIT_EXPECT_EQ_MSG(test, lapic_tpr_threshold(l), cases[i].threshold, "case %d", i);
+		/* one below the threshold it is delivered, at the threshold it is not */
+		if (cases[i].threshold) {
+			wr(l, APIC_TASKPRI, cases[i].threshold << 4);
+			KUNIT_EXPECT_LT(test, lapic_pending(l), 0);
+			wr(l, APIC_TASKPRI, (cases[i].threshold - 1) << 4);
+			KUNIT_EXPECT_EQ(test, lapic_pending(l), cases[i].irr);
+		}
+		wr(l, APIC_TASKPRI, 0);
+		while (!is_idle(l)) {
+			deliver(l);
+			wr(l, APIC_EOI, 0);
+		}
+	}
+}
+
+/* Write like a CPU with APIC-register virtualization: the page first. */
+static void cpu_writes(struct mvm_lapic_state *l, u32 offset, u32 value, u64 now)
+{
+	*lapic_reg(l, offset) = value;
+	lapic_written(l, offset, now);
+}
+
+/* Whatever the guest writes: by the CPU and by us it comes to the same. */
+static void writes_of_the_cpu_are_writes(struct kunit *test)
+{
+	static const u16 offsets[] = {
+		0x080, 0x0d0, 0x0e0, 0x0f0, 0x280, 0x300, 0x320, 0x330, 0x340, 0x350,
+		0x360, 0x370, 0x380, 0x3e0,
+	};
+	struct mvm_lapic_state *l = start(test, LAPIC_XAPIC), *other = start(test, LAPIC_XAPIC);
+	struct lapic_effect effect;
+	struct rnd_state rnd;
+	u64 now = TEST_NOW;
+	int i, offset;
+
+	prandom_seed_state(&rnd, 4);
+	for (i = 0; i < 20000; i++) {
+		u32 value = prandom_u32_state(&rnd) >> prandom_u32_state(&rnd) % 32;
+		u32 at = offsets[prandom_u32_state(&rnd) % ARRAY_SIZE(offsets)];
+
+		/* mostly enabled, and the timer not masked */
+		if (at == 0x0f0 && i % 8)
+			value |= 0x100;
+		if (at == 0x320 && i % 2)
+			value &= ~0x10000;
+		now += prandom_u32_state(&rnd) % 1000;
+		effect = wr_at(l, at, value, now);
+		take_effect(other);
+		cpu_writes(other, at, value, now);
+		KUNIT_ASSERT_EQ_MSG(test, l->timer_expiry, other->timer_expiry, "%#x to %#x", at,
+				    value);
+		KUNIT_ASSERT_EQ(test, effect.icr, other->ipi_icr);
+		for (offset = 0; offset < 0x400; offset += 16)
+			KUNIT_ASSERT_EQ_MSG(test, *lapic_reg(l, offset), *lapic_reg(other, offset),
+					    "%#x after %#x to %#x", offset, at, value);
+	}
+	/* the ID is not for the guest to change */
+	cpu_writes(other, APIC_ID, 0xff000000, now);
+	KUNIT_EXPECT_EQ(test, rd(other, APIC_ID), TEST_ID << 24);
+	/* a self-IPI whose vector is none */
+	l = start(test, LAPIC_X2APIC);
+	cpu_writes(l, APIC_SELF_IPI, 0x0f, now);
+	msr_write(l, MSR(APIC_ESR), 0, now, &(struct lapic_effect){});
+	KUNIT_EXPECT_EQ(test, *lapic_reg(l, APIC_ESR), 0x60);
+}
+
+/* ------------------------------------------------------------------------
  * State
  */
 
@@ -1946,6 +2073,9 @@ static struct kunit_case lapic_cases[] = {
 	KUNIT_CASE(startup_takes),
 	KUNIT_CASE(destinations),
 	KUNIT_CASE(message_signalled_interrupts),
+	KUNIT_CASE(vectors_are_where_the_cpu_looks),
+	KUNIT_CASE(tpr_threshold),
+	KUNIT_CASE(writes_of_the_cpu_are_writes),
 	KUNIT_CASE(state_round_trip),
 	KUNIT_CASE(state_timer_goes_on),
 	KUNIT_CASE(state_validation),

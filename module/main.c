@@ -5,6 +5,7 @@
  * Loading turns nothing on.  VMX is entered only while a guest runs (window.c).
  */
 #include <linux/debugfs.h>
+#include <linux/dmi.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -20,6 +21,10 @@
 struct mvm_caps mvm_caps __ro_after_init;
 struct mvm_cpuid_table mvm_supported_cpuid __ro_after_init;
 static bool vmx_in_use __ro_after_init;
+
+static int apicv = -1;
+module_param(apicv, int, 0444);
+MODULE_PARM_DESC(apicv, "let the CPU deliver interrupts to guests by itself: 1: if it can; 0: no; -1: if it can and is not Bochs'");
 
 static long get_info(void *object, void *args)
 {
@@ -38,6 +43,8 @@ static long get_info(void *object, void *args)
 			(mvm_caps.ept_2m ? MVM_CAP_EPT_2M : 0) | (vmx_in_use ? MVM_CAP_BORROW : 0) |
 			(mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER ? MVM_CAP_PREEMPTION_TIMER
 								       : 0) |
+			(mvm_caps_delivers() ? MVM_CAP_APICV : 0) |
+			(mvm_caps.proc & CPU_BASED_TPR_SHADOW ? MVM_CAP_TPR_SHADOW : 0) |
 			MVM_CAP_TSC_DEADLINE,
 	};
 	return 0;
@@ -98,6 +105,14 @@ static int __init preflight(void)
 	int ret;
 
 	vmx_read_capability_msrs(&raw);
+	/*
+	 * When the delivery of a virtual interrupt meets an EPT violation, Bochs says
+	 * that another event was being delivered, one from before.
+	 */
+	if (apicv < 0)
+		apicv = !dmi_match(DMI_BIOS_VENDOR, "The Bochs Project");
+	if (!apicv)	/* the upper half: what may be 1 */
+		raw.proc2 &= ~((u64)SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY << 32);
 	ret = mvm_caps_negotiate(&raw, &mvm_caps, &why);
 	if (ret) {
 		pr_err("cannot run guests on this machine: %s\n", why);

@@ -72,6 +72,7 @@ const struct msr_row *msr_find(u32 index);
 void mvm_msr_init(struct mvm_msr_state *msr);
 void mvm_msr_bitmap_init(unsigned long *bitmap);
 void mvm_msr_bitmap_pass(unsigned long *bitmap, u32 index, unsigned int count, bool write);
+void mvm_msr_bitmap_apic(unsigned long *bitmap, bool tpr, bool eoi, bool self_ipi);
 
 int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data);
 int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host);

@@ -13,6 +13,7 @@
 #include <linux/kernel.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
+#include <asm/apicdef.h>
 #include <asm/msr-index.h>
 #include <asm/page.h>
 #include "msr.h"
@@ -25,6 +26,8 @@
 #define MISC_ENABLE_VALUE						\
 	(MSR_IA32_MISC_ENABLE_FAST_STRING | MSR_IA32_MISC_ENABLE_BTS_UNAVAIL |	\
 	 MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL)
+
+#define X2APIC_MSR(offset)	(MSR_APIC_FIRST + ((offset) >> 4))
 
 /*
  * Checks of values.  What window.c loads into the CPU must be refused here if
@@ -141,6 +144,14 @@ void mvm_msr_bitmap_init(unsigned long *bitmap)
 	mvm_msr_bitmap_pass(bitmap, MSR_IA32_TSC, 1, false);
 }
 
+/* The bitmap's bit for reads; writes have theirs behind it. */
+#define WRITES	(0x800 * 8)
+
+static unsigned int bitmap_bit(u32 index)
+{
+	return (index & 0x1fff) + (index < 0xc0000000 ? 0 : 0x400 * 8);
+}
+
 /**
  * mvm_msr_bitmap_pass() - reads of MSRs go without an exit
  * @bitmap: MSR bitmap (SDM 3C 25.6.9): 1 KiB each for reads of MSRs from 0,
@@ -152,9 +163,24 @@ void mvm_msr_bitmap_init(unsigned long *bitmap)
  */
 void mvm_msr_bitmap_pass(unsigned long *bitmap, u32 index, unsigned int count, bool write)
 {
-	unsigned int bit = (index & 0x1fff) + (index < 0xc0000000 ? 0 : 0x400 * 8);
-
-	bitmap_clear(bitmap, bit, count);
+	bitmap_clear(bitmap, bitmap_bit(index), count);
 	if (write)
-		bitmap_clear(bitmap, bit + 0x800 * 8, count);
+		bitmap_clear(bitmap, bitmap_bit(index) + WRITES, count);
+}
+
+/**
+ * mvm_msr_bitmap_apic() - which x2APIC registers the CPU virtualizes (SDM 3C 30.5)
+ * @bitmap: MSR bitmap
+ * @tpr: reads and writes of TPR go without an exit; if not, they exit
+ * @eoi: likewise writes of EOI
+ * @self_ipi: likewise writes of SELF IPI
+ *
+ * No others: the CPU would write its own APIC's, and read as 0 what is not there.
+ */
+void mvm_msr_bitmap_apic(unsigned long *bitmap, bool tpr, bool eoi, bool self_ipi)
+{
+	__assign_bit(bitmap_bit(X2APIC_MSR(APIC_TASKPRI)), bitmap, !tpr);
+	__assign_bit(bitmap_bit(X2APIC_MSR(APIC_TASKPRI)) + WRITES, bitmap, !tpr);
+	__assign_bit(bitmap_bit(X2APIC_MSR(APIC_EOI)) + WRITES, bitmap, !eoi);
+	__assign_bit(bitmap_bit(X2APIC_MSR(APIC_SELF_IPI)) + WRITES, bitmap, !self_ipi);
 }

@@ -291,6 +291,28 @@ static void new_bitmap_passes_exactly_these(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bitmap_weight(bitmap, 32768), 32768 - 2 * 6 - 2);
 }
 
+/* SDM 3C 30.5; what passes once exits again when the mode changes. */
+static void bitmap_passes_the_x2apic_as_told(struct kunit *test)
+{
+	unsigned long *bitmap = new_bitmap(test);
+	unsigned int i;
+
+	memset(bitmap, 0xff, MVM_MSR_BITMAP_SIZE);
+	for (i = 0; i < 16; i++) {
+		bool tpr = i & 1, eoi = i & 2, self_ipi = i & 4;
+
+		mvm_msr_bitmap_apic(bitmap, tpr, eoi, self_ipi);
+		KUNIT_EXPECT_EQ(test, passes(bitmap, 0x808, false), tpr);
+		KUNIT_EXPECT_EQ(test, passes(bitmap, 0x808, true), tpr);
+		KUNIT_EXPECT_FALSE(test, passes(bitmap, 0x80b, false));
+		KUNIT_EXPECT_EQ(test, passes(bitmap, 0x80b, true), eoi);
+		KUNIT_EXPECT_FALSE(test, passes(bitmap, 0x83f, false));
+		KUNIT_EXPECT_EQ(test, passes(bitmap, 0x83f, true), self_ipi);
+		KUNIT_EXPECT_EQ(test, bitmap_weight(bitmap, 32768),
+				32768 - 2 * tpr - eoi - self_ipi);
+	}
+}
+
 static struct kunit_case msr_cases[] = {
 	KUNIT_CASE(guests_have_these_msrs),
 	KUNIT_CASE(msr_values_have_their_places),
@@ -302,6 +324,7 @@ static struct kunit_case msr_cases[] = {
 	KUNIT_CASE(bitmap_bits_are_where_the_sdm_says),
 	KUNIT_CASE(bitmap_passes_neighbours),
 	KUNIT_CASE(new_bitmap_passes_exactly_these),
+	KUNIT_CASE(bitmap_passes_the_x2apic_as_told),
 	{}
 };
 

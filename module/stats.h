@@ -15,7 +15,7 @@
 	STAT(exits_wrmsr) STAT(exits_io) STAT(exits_mmio) STAT(exits_hlt)	\
 	STAT(exits_pause) STAT(exits_cr) STAT(exits_dr) STAT(exits_exception)	\
 	STAT(exits_interrupt_window) STAT(ept_faults) STAT(ept_faults_slow)	\
-	STAT(exits_preemption_timer) STAT(exits_other)				\
+	STAT(exits_preemption_timer) STAT(exits_apic) STAT(exits_other)		\
 	STAT(injected_interrupts) STAT(injected_exceptions) STAT(injected_nmis)	\
 	STAT(reinjected_events) STAT(halts) STAT(halts_polled) STAT(invepts)	\
 	STAT(doorbells) STAT(posted_writes)

@@ -286,6 +286,7 @@ static void power_up(struct mvm_vcpu *vcpu)
 	fx->mxcsr = MXCSR_DEFAULT;
 	vcpu->xcr0 = 1;
 	vcpu->timer_due = MVM_NEVER;
+	vcpu->apic_mode = 0xff;
 	vcpu->cpuid = mvm_supported_cpuid;
 	mvm_vcpu_init(vcpu);
 	mvm_msr_init(&vcpu->msr);

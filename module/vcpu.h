@@ -108,6 +108,8 @@ struct mvm_vcpu {
 	unsigned long *msr_bitmap;		/* [R] likewise */
 	u16 launched;				/* [R] in the open window; entry.S sets it */
 	u32 proc_controls;			/* [R] likewise */
+	u8 apic_mode;				/* [R] likewise: see inject.c */
+	u64 eoi_exits[4];			/* [R] likewise */
 	s64 tsc_offset;				/* [R] likewise */
 	unsigned long switches;			/* [R] of the runner at its last window; ~0: a new run */
 	int window_cpu;				/* [R] where the window is, or was last */

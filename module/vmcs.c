@@ -35,11 +35,12 @@ static const u16 init_zero_fields[] = {
 };
 /* clang-format on */
 
-/* All but the primary processor-based ones: inject.c writes them at the first run. */
+/* All but the processor-based ones: inject.c writes them at the first run. */
 static void write_controls(struct mvm_vcpu *vcpu)
 {
+	unsigned int i;
+
 	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, mvm_caps.pin);
-	vmcs_write(SECONDARY_VM_EXEC_CONTROL, mvm_caps.proc2);
 	vmcs_write(VM_EXIT_CONTROLS, mvm_caps.exit);
 	vmcs_write(VM_ENTRY_CONTROLS, mvm_caps.entry);
 
@@ -50,6 +51,10 @@ static void write_controls(struct mvm_vcpu *vcpu)
 	vmcs_write(VMCS_LINK_POINTER, ~0UL);
 	if (mvm_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
+	if (mvm_caps.proc & CPU_BASED_TPR_SHADOW)
+		vmcs_write(VIRTUAL_APIC_PAGE_ADDR, __pa(vcpu->lapic.page));
+	for (i = 0; mvm_caps_delivers() && i < ARRAY_SIZE(vcpu->eoi_exits); i++)
+		vmcs_write(EOI_EXIT_BITMAP0 + 2 * i, 0);
 	if (mvm_caps.pin & PIN_BASED_VMX_PREEMPTION_TIMER)
 		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, mvm_caps.backstop);
 	if (mvm_caps.proc2 & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {

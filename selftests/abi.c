@@ -734,7 +734,8 @@ static void test_info_values(void)
 	CHECK(i->apic_timer_khz > 0);
 	CHECK(!(i->capabilities & ~(MVM_CAP_EPT_2M | MVM_CAP_BORROW |
 				    MVM_CAP_PREEMPTION_TIMER |
-				    MVM_CAP_TSC_DEADLINE)));
+				    MVM_CAP_TSC_DEADLINE | MVM_CAP_APICV |
+				    MVM_CAP_TPR_SHADOW)));
 }
 
 static int create_named(const void *name, size_t n)

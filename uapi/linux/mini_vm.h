@@ -93,6 +93,10 @@ struct mvm_info {
 #define MVM_CAP_PREEMPTION_TIMER (1ULL << 2)
 /* the local APIC offers the TSC-deadline mode */
 #define MVM_CAP_TSC_DEADLINE	(1ULL << 3)
+/* the CPU delivers the local APIC's interrupts: most need no exit */
+#define MVM_CAP_APICV		(1ULL << 4)
+/* the task priority needs no exits */
+#define MVM_CAP_TPR_SHADOW	(1ULL << 5)
 
 #define MVM_GET_INFO		_IO(MVM_IOC_MAGIC, 0x00)
 
