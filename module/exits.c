@@ -523,6 +523,36 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
 	return apic_effect(vcpu);
 }
 
+/*
+ * An access to the xAPIC that the CPU does not virtualize (qualification: SDM 3C
+ * table 28-6).  An EOI is done here: whatever is written means the same, and
+ * guests write it by a MOV, whose shortest has 2 bytes; that CPUs tell the length
+ * of such exits KVM relies on, too.  All else user space decodes.
+ */
+static enum exit_result exit_apic_access(struct mvm_vcpu *vcpu)
+{
+	/* of linear addresses; others are in a delivery, or by physical address */
+	enum { LINEAR_READ, LINEAR_WRITE, LINEAR_FETCH };
+	u32 type = vcpu->exit_qualification >> 12 & 0xf, offset = vcpu->exit_qualification & 0xfff;
+	struct mvm_lapic_access eoi = { .flags = MVM_LAPIC_WRITE, .offset = APIC_EOI };
+
+	if (type == LINEAR_WRITE && offset == APIC_EOI && !vcpu->event.info &&
+	    vmcs_read(VM_EXIT_INSTRUCTION_LEN) > 1) {
+		lapic_xapic_access(&vcpu->lapic, &eoi, mvm_vcpu_tsc(vcpu));
+		skip(vcpu);
+		return apic_effect(vcpu);
+	}
+	vcpu->fault = (struct mvm_exit_mmio){
+		.gpa = APIC_DEFAULT_PHYS_BASE | offset,
+		.flags = type == LINEAR_READ ? MVM_MMIO_READ :
+			 type == LINEAR_FETCH ? MVM_MMIO_FETCH : MVM_MMIO_WRITE,
+	};
+	if (vcpu->event.info)
+		vcpu->fault.flags |= MVM_MMIO_IN_DELIVERY;
+	mvm_exit_fault(vcpu, NULL);
+	return EXIT_USER;
+}
+
 /* The guest has ended a level-triggered interrupt; it is out of service already. */
 static enum exit_result exit_eoi_induced(struct mvm_vcpu *vcpu)
 {
@@ -640,6 +670,7 @@ static const struct exit_op exit_ops[] = {
 	OP(MSR_WRITE, exits_wrmsr, exit_wrmsr),
 	OP(EPT_VIOLATION, ept_faults, exit_ept_violation, DETAILED),
 	OP(EPT_MISCONFIG, exits_other, NULL, DETAILED),
+	OP(APIC_ACCESS, exits_apic, exit_apic_access, DETAILED),
 	OP(TPR_BELOW_THRESHOLD, exits_apic, exit_window),
 	OP(EOI_INDUCED, exits_apic, exit_eoi_induced, DETAILED),
 	OP(APIC_WRITE, exits_apic, exit_apic_write, DETAILED),

@@ -47,13 +47,15 @@ static void want_window(struct mvm_vcpu *vcpu, bool interrupt, bool nmi)
  */
 static noinline void set_apic_mode(struct mvm_vcpu *vcpu, u8 mode)
 {
-	u32 x2apic = mvm_caps.proc2 & SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE, controls;
-	bool delivers = mvm_caps_delivers();
+	bool x2apic, delivers = mvm_caps_delivers();
+	u32 controls = mvm_caps.proc2;
 
-	x2apic = (mode & ~APIC_ENABLED) == LAPIC_X2APIC ? x2apic : 0;
-	controls = mvm_caps.proc2 & ~(SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |
-				      SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE);
-	vmcs_write(SECONDARY_VM_EXEC_CONTROL, controls | x2apic);
+	if ((mode & ~APIC_ENABLED) != LAPIC_XAPIC)
+		controls &= ~SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES;
+	if ((mode & ~APIC_ENABLED) != LAPIC_X2APIC)
+		controls &= ~SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, controls);
+	x2apic = controls & SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
 	/* One that is disabled by software takes no IPI, not even its own. */
 	mvm_msr_bitmap_apic(vcpu->msr_bitmap, x2apic, x2apic && delivers,
 			    x2apic && delivers && mode & APIC_ENABLED);

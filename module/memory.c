@@ -37,6 +37,7 @@
 #include "caps.h"
 #include "debug.h"
 #include "memory.h"
+#include "vcpu.h"
 #include "vm.h"
 
 /* those that were ever used: the others have no length, so no address matches */
@@ -448,6 +449,13 @@ static bool fault_get_present(struct fault *fault)
 	return !fault->write && get_user_pages_fast_only(fault->hva, 1, 0, &fault->page) == 1;
 }
 
+/* Where the APIC-access page goes, if no slot is there: see mvm_memory_map_apic(). */
+static bool is_apic_page(u64 gpa)
+{
+	return mvm_caps.proc2 & SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES &&
+	       gpa >> PAGE_SHIFT == APIC_DEFAULT_PHYS_BASE >> PAGE_SHIFT;
+}
+
 /**
  * mvm_memory_fault_fast - serve an EPT violation within the window
  * @vm:		the VM
@@ -469,14 +477,15 @@ int mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 
 	struct mvm_memory *memory = &vm->memory;
 	struct mvm_mem_slot *slot;
 	struct fault fault;
-	int error = -ENXIO;
+	int error = -EAGAIN;
 
 	/* the lock sleeps on PREEMPT_RT */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) || !spin_trylock(&memory->lock))
 		return -EAGAIN;
 	slot = fault_find_slot(memory, &fault, gpa, access);
-	if (slot) {
-		error = -EAGAIN;
+	if (!slot) {
+		error = is_apic_page(gpa) ? -EAGAIN : -ENXIO;
+	} else {
 		fault.seq = slot->seq;
 		if (fault.level == EPT_LEVEL_4K && !fault_is_stale(memory, &fault) &&
 		    memory->ept.pages + EPT_MAP_TABLES <= memory->max_tables &&
@@ -510,6 +519,68 @@ int mvm_memory_read(struct mvm_vm *vm, u64 gpa, void *buffer, size_t size)
 	left = copy_from_user(buffer, (void __user *)fault.hva, size);
 	owner_leave(vm);
 	return left ? -EFAULT : 0;
+}
+
+/* ------------------------------------------------------------------------
+ * The APIC-access page (SDM 3C 30.4): where a guest's xAPIC is mapped to it, the
+ * CPU virtualizes accesses.  What is in it nobody sees.  It is the VM's, as the
+ * EPT is, so all vCPUs must want it: each has its xAPIC there.
+ */
+
+static bool all_have_xapic(struct mvm_vm *vm)
+{
+	struct mvm_vcpu *vcpu;
+	unsigned int i;
+
+	mvm_for_each_vcpu(vm, i, vcpu)
+		if (!mvm_vcpu_has_xapic(vcpu))
+			return false;
+	return true;
+}
+
+/**
+ * mvm_memory_map_apic - map the APIC-access page, if that is what is missing
+ * @vm:		the VM
+ * @cache:	the vCPU's
+ * @gpa:	guest-physical address of a fault that no slot serves
+ *
+ * A vCPU's xAPIC that goes away meanwhile is seen here, or its thread finds the
+ * page mapped: mvm_memory_unmap_apic() comes after the change.
+ *
+ * Context: a vCPU's runner, outside any window; may sleep.
+ * Return: true: mapped, or a race: enter again.
+ */
+bool mvm_memory_map_apic(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa)
+{
+	struct mvm_memory *memory = &vm->memory;
+	bool mapped = false;
+
+	if (!is_apic_page(gpa) || cache_fill(vm, &cache->tables))
+		return false;
+	spin_lock(&memory->lock);
+	if (!slot_find(memory, gpa) && all_have_xapic(vm))
+		/* before zaps are flushed nothing is mapped: see fault_is_stale() */
+		mapped = atomic_read(&memory->closing) ||
+			 !ept_map(&memory->ept, gpa, virt_to_phys(memory->apic_page),
+				  EPT_LEVEL_4K, EPT_RWX, &cache->tables);
+	spin_unlock(&memory->lock);
+	return mapped;
+}
+
+/**
+ * mvm_memory_unmap_apic - a vCPU's xAPIC is no longer where it was
+ * @vm:		the VM
+ *
+ * Context: as mvm_memory_map_apic(); before that vCPU enters the guest again.
+ */
+void mvm_memory_unmap_apic(struct mvm_vm *vm)
+{
+	spin_lock(&vm->memory.lock);
+	/* not the memory of a slot that may be there */
+	if (slot_find(&vm->memory, APIC_DEFAULT_PHYS_BASE))
+		spin_unlock(&vm->memory.lock);
+	else
+		zap_and_unlock(vm, APIC_DEFAULT_PHYS_BASE, PAGE_SIZE);
 }
 
 /* ------------------------------------------------------------------------
@@ -570,7 +641,6 @@ static int slot_add(struct mvm_vm *vm, struct mvm_mem_slot *slot, const struct m
 	error = unblock_signals(&signals, error);
 	if (error)
 		return error;
-	/* nothing is mapped there yet: no flush (SDM 3C 29.4.2) */
 	spin_lock(&memory->lock);
 	slot->gpa = args->gpa;
 	slot->length = args->length;
@@ -578,7 +648,11 @@ static int slot_add(struct mvm_vm *vm, struct mvm_mem_slot *slot, const struct m
 	slot->flags = args->flags;
 	slot->seq = 0;		/* never good: the first one is 2 */
 	memory->slots_end = max_t(unsigned int, memory->slots_end, slot - memory->slots + 1);
-	spin_unlock(&memory->lock);
+	/* nothing is mapped there yet, so no flush (SDM 3C 29.4.2); but the APIC may be */
+	if (APIC_DEFAULT_PHYS_BASE - slot->gpa < slot->length)
+		zap_and_unlock(vm, APIC_DEFAULT_PHYS_BASE, PAGE_SIZE);
+	else
+		spin_unlock(&memory->lock);
 	return 0;
 }
 
@@ -671,10 +745,14 @@ int mvm_memory_init(struct mvm_vm *vm)
 	vm->mm = current->mm;
 	memory->notifier.ops = &memory_notifier_ops;
 	memory->flushed = alloc_percpu_gfp(u64, GFP_KERNEL_ACCOUNT);
+	memory->apic_page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	error = -ENOMEM;
 	block_signals(&signals);
-	error = memory->flushed ? mmu_notifier_register(&memory->notifier, vm->mm) : -ENOMEM;
+	if (memory->flushed && memory->apic_page)
+		error = mmu_notifier_register(&memory->notifier, vm->mm);
 	error = unblock_signals(&signals, error);
 	if (error) {
+		free_page((unsigned long)memory->apic_page);
 		free_percpu(memory->flushed);
 		ept_destroy(&memory->ept);
 	}
@@ -701,5 +779,6 @@ void mvm_memory_destroy(struct mvm_vm *vm)
 	/* drops mm_count: vm->mm is not valid any more */
 	mmu_notifier_unregister(&memory->notifier, vm->mm);
 	ept_destroy(&memory->ept);
+	free_page((unsigned long)memory->apic_page);
 	free_percpu(memory->flushed);
 }

@@ -46,6 +46,7 @@ struct mvm_memory {
 	struct mvm_ept ept;				/* [L] */
 	u64 eptp;					/* [I] */
 	unsigned long max_tables;			/* [I] limit for ept.pages */
+	void *apic_page;				/* [I] see mvm_memory_map_apic() */
 	struct mmu_notifier notifier;			/* for the end of the address space */
 
 	/* flushing: see zap_and_unlock() */
@@ -71,6 +72,8 @@ int mvm_memory_read(struct mvm_vm *vm, u64 gpa, void *buffer, size_t size);
 int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access,
 		     u64 *hva);
 int mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access);
+bool mvm_memory_map_apic(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa);
+void mvm_memory_unmap_apic(struct mvm_vm *vm);
 void mvm_fault_cache_free(struct mvm_fault_cache *cache);
 
 /**

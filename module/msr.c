@@ -118,9 +118,12 @@ int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 		return 0;
 	case MSR_IA32_APICBASE:
 		ret = mvm_state_set_apic_base(vcpu, data, host);
-		if (!ret)
-			mvm_state_refresh_cpuid(vcpu);
-		return ret;
+		if (ret)
+			return ret;
+		mvm_state_refresh_cpuid(vcpu);
+		/* The APIC-access page may have to go: run.c. */
+		vcpu->msr.reopen = true;
+		return 0;
 	case MSR_IA32_TSC_DEADLINE:
 	case MSR_APIC_FIRST ... MSR_APIC_LAST:
 		return lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu));

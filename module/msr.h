@@ -36,8 +36,8 @@ struct mvm_vcpu;
  *			@tsc_aux at open; the guest's writes exit, so there is
  *			nothing to store at close
  * @reopen:		a handler changed what is loaded when a window opens
- *			(these MSRs, the TSC offset): close it and open it again
- *			before the next entry.  Set here, cleared by window.c
+ *			(these MSRs, the TSC offset), or before: close it and
+ *			open it again before the next entry.  Set here, cleared by window.c
  *
  * Owned by the vCPU's runner.
  */

@@ -442,6 +442,8 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	/* The owner's last breath is no error: attend() will find MVM_REQ_STOP. */
 	if (!error || (error != -ENXIO && READ_ONCE(vcpu->vm->dead)))
 		return false;
+	if (error == -ENXIO && mvm_memory_map_apic(vcpu->vm, &vcpu->fault_cache, memory.gpa))
+		return false;
 	memory.error = -error;
 	if (mvm_window_access(vcpu, mvm_exit_fault, error == -ENXIO ? NULL : &memory))
 		mvm_exit_no_vmx(vcpu);
@@ -503,6 +505,13 @@ static bool run(struct mvm_vcpu *vcpu)
 		/* A guest in PAE paging: its page-directory pointers. */
 		if (unlikely(vcpu->cr.need_pdptes))
 			mvm_cr_load_pdptes(vcpu);
+
+		/* The xAPIC is gone, has moved, or come back. */
+		if (unlikely(vcpu->xapic_seen != mvm_vcpu_has_xapic(vcpu))) {
+			vcpu->xapic_seen = !vcpu->xapic_seen;
+			if (!vcpu->xapic_seen)
+				mvm_memory_unmap_apic(vcpu->vm);
+		}
 
 		/* The guest runs here. */
 		result = run_window(vcpu);

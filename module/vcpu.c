@@ -287,6 +287,7 @@ static void power_up(struct mvm_vcpu *vcpu)
 	vcpu->xcr0 = 1;
 	vcpu->timer_due = MVM_NEVER;
 	vcpu->apic_mode = 0xff;
+	vcpu->xapic_seen = true;
 	vcpu->cpuid = mvm_supported_cpuid;
 	mvm_vcpu_init(vcpu);
 	mvm_msr_init(&vcpu->msr);

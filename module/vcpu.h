@@ -109,6 +109,7 @@ struct mvm_vcpu {
 	u16 launched;				/* [R] in the open window; entry.S sets it */
 	u32 proc_controls;			/* [R] likewise */
 	u8 apic_mode;				/* [R] likewise: see inject.c */
+	bool xapic_seen;			/* [R] mvm_vcpu_has_xapic() when it last ran */
 	u64 eoi_exits[4];			/* [R] likewise */
 	s64 tsc_offset;				/* [R] likewise */
 	unsigned long switches;			/* [R] of the runner at its last window; ~0: a new run */
@@ -159,6 +160,15 @@ struct mvm_vcpu {
 #define MVM_ACCESS	(MVM_MMIO_READ | MVM_MMIO_WRITE | MVM_MMIO_FETCH)
 static_assert(MVM_MMIO_READ == EPT_READ && MVM_MMIO_WRITE == EPT_WRITE &&
 	      MVM_MMIO_FETCH == EPT_EXEC);
+
+/* Has it an xAPIC where the APIC-access page is mapped?  Any thread may ask. */
+static inline bool mvm_vcpu_has_xapic(const struct mvm_vcpu *vcpu)
+{
+	u64 base = READ_ONCE(vcpu->lapic.base);
+
+	return lapic_mode(base) == LAPIC_XAPIC &&
+	       base >> PAGE_SHIFT == APIC_DEFAULT_PHYS_BASE >> PAGE_SHIFT;
+}
 
 static inline bool mvm_vcpu_runs(const struct mvm_vcpu *vcpu)
 {

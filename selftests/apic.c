@@ -85,8 +85,20 @@ static void on_irq(struct trap_frame *frame)
 	wr(R_EOI, 0);
 }
 
+/*
+ * So that no delivery meets a page that is not mapped yet: of the CPU's own
+ * deliveries Bochs does not tell then what they were.
+ */
+static void touch_tables(void)
+{
+	*(volatile u64 *)GUEST_GDT;
+	*(volatile u64 *)GUEST_IDT;
+	asm volatile("push %rax; pop %rax");
+}
+
 static void start_x2apic(void)
 {
+	touch_tables();
 	gwrmsr(MSR_APIC_BASE, grdmsr(MSR_APIC_BASE) | BASE_X2APIC);
 	wr(R_SVR, 0x1ff);
 	for (int i = 32; i < 256; i++)
@@ -304,7 +316,7 @@ static void test_rules(void)
 	run_guest(guest_rules, 0);
 }
 
-/* The guest's own access to the xAPIC page, served by user space. */
+/* The guest's own access to the xAPIC page, served by user space or the CPU. */
 static void guest_xapic(u64 arg)
 {
 	u32 v;
@@ -326,33 +338,44 @@ static void guest_xapic(u64 arg)
 	GUEST_SYNC(1);
 }
 
+/* What user space served of the guest's accesses to the xAPIC. */
+struct served {
+	u32 reads, writes;
+};
+
+/* To the next exit that is no access of xrd() or xwr(), or like them. */
+static u32 serve_xapic(struct vcpu *vcpu, struct served *served)
+{
+	struct mvm_run *run = vcpu->run;
+	u32 offset, reason;
+
+	while ((reason = guest_run(vcpu)) == MVM_EXIT_MMIO) {
+		CHECK_EQ(run->mmio.gpa >> 12, 0xfee00);
+		offset = run->mmio.gpa & 0xfff;
+		if (run->mmio.flags & MVM_MMIO_WRITE) {
+			lapic_write(vcpu, offset, run->gpr[MVM_RAX]);
+			served->writes++;
+		} else {
+			run->gpr[MVM_RAX] = lapic_read(vcpu, offset);
+			served->reads++;
+		}
+		run->next_rip = run->rip + 2;
+	}
+	return reason;
+}
+
 static void test_xapic(void)
 {
-	u32 reads = 0, writes = 0;
+	u32 expected = dev_info()->capabilities & MVM_CAP_APICV ? 0 : 2;
+	struct served served = { 0 };
 	struct vcpu vcpu;
 	struct vm vm;
 
 	guest_create(&vm, &vcpu, 0, guest_xapic, 0);
-	for (;;) {
-		struct mvm_run *run = vcpu.run;
-		u32 offset;
-
-		if (guest_run(&vcpu) != MVM_EXIT_MMIO)
-			break;
-		CHECK_EQ(run->mmio.gpa >> 12, 0xfee00);
-		offset = run->mmio.gpa & 0xfff;
-		if (run->mmio.flags & MVM_MMIO_WRITE) {
-			lapic_write(&vcpu, offset, run->gpr[MVM_RAX]);
-			writes++;
-		} else {
-			run->gpr[MVM_RAX] = lapic_read(&vcpu, offset);
-			reads++;
-		}
-		run->next_rip = run->rip + 2;
-	}
+	serve_xapic(&vcpu, &served);
 	CHECK(guest_is_sync(&vcpu, 1));
-	CHECK_EQ(reads, 2);
-	CHECK_EQ(writes, 2);
+	CHECK_EQ(served.reads, expected);
+	CHECK_EQ(served.writes, expected);
 	/* IF is clear: the IPI waits */
 	CHECK_EQ(lapic_read(&vcpu, R_IRR + 0x20), 1 << (0x55 - 0x40));
 	guest_done(&vcpu);
@@ -718,6 +741,484 @@ static void test_xapic_eoi(void)
 	guest_exit(&vcpu, MVM_EXIT_EOI);
 	CHECK_EQ(vcpu.run->eoi.vector, 0x45);
 	guest_done(&vcpu);
+}
+
+/* ------------------------------------------------------------------------
+ * What the CPU does by itself
+ */
+
+static u32 xrd(u32 reg)
+{
+	u32 v;
+
+	asm volatile("movl (%%rdx), %%eax" : "=a"(v) : "d"(0xfee00000UL + reg) : "memory");
+	return v;
+}
+
+static void xwr(u32 reg, u32 value)
+{
+	asm volatile("movl %%eax, (%%rdx)" : : "a"(value), "d"(0xfee00000UL + reg) : "memory");
+}
+
+/* In either mode: what a guest does that finds itself in one. */
+static bool x2apic_mode(void)
+{
+	return grdmsr(MSR_APIC_BASE) & BASE_X2APIC;
+}
+
+static u64 any_rd(u32 reg)
+{
+	return x2apic_mode() ? rd(reg) : xrd(reg);
+}
+
+static void any_wr(u32 reg, u32 value)
+{
+	if (x2apic_mode())
+		wr(reg, value);
+	else
+		xwr(reg, value);
+}
+
+static bool any_bit(u32 reg, u32 vector)
+{
+	return any_rd(reg + (vector / 32) * 0x10) >> (vector % 32) & 1;
+}
+
+static void on_irq_no_eoi(struct trap_frame *frame)
+{
+	order[n_order++ % ARRAY_SIZE(order)] = frame->vector;
+}
+
+static void on_xapic_irq(struct trap_frame *frame)
+{
+	order[n_order++ % ARRAY_SIZE(order)] = frame->vector;
+	xwr(R_EOI, 0);
+}
+
+#define ROUNDS	100
+
+static void guest_self_ipis(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	GUEST_SYNC(1);
+	for (u32 i = 0; i < ROUNDS; i++) {
+		wr(R_SELF, 0x51);
+		window();
+		GUEST_EQ(n_order, i + 1);
+	}
+	GUEST_SYNC(2);
+	/* two at once, by class; then one that has to wait for the other's EOI */
+	n_order = 0;
+	wr(R_SELF, 0x41);
+	wr(R_SELF, 0x61);
+	window();
+	GUEST_EQ(n_order, 2);
+	GUEST_EQ(order[0], 0x61);
+	guest_handler[0x61] = on_irq_no_eoi;
+	wr(R_SELF, 0x61);
+	window();
+	wr(R_SELF, 0x41);
+	window();
+	GUEST_EQ(n_order, 3);
+	GUEST_EQ(bit_of(R_IRR, 0x41), 1);
+	gsti();
+	wr(R_EOI, 0);
+	gnop();
+	gcli();
+	GUEST_EQ(n_order, 4);
+	GUEST_EQ(order[3], 0x41);
+}
+
+/* Exits that interrupts take, if they take any. */
+static u64 interrupt_exits(struct vcpu *vcpu)
+{
+	return vcpu_stat(vcpu, "exits_wrmsr") + vcpu_stat(vcpu, "exits_interrupt_window") +
+	       vcpu_stat(vcpu, "exits_apic") + vcpu_stat(vcpu, "injected_interrupts");
+}
+
+static void test_self_ipi_without_exits(void)
+{
+	bool apicv = dev_info()->capabilities & MVM_CAP_APICV;
+	struct vcpu vcpu;
+	struct vm vm;
+	u64 before;
+
+	guest_create(&vm, &vcpu, 0, guest_self_ipis, 0);
+	guest_sync(&vcpu, 1);
+	before = interrupt_exits(&vcpu);
+	guest_sync(&vcpu, 2);
+	if (apicv)
+		CHECK_EQ(interrupt_exits(&vcpu), before);
+	else	/* SELF IPI, EOI, window, injection */
+		CHECK(interrupt_exits(&vcpu) - before >= 3 * ROUNDS);
+	guest_done(&vcpu);
+}
+
+static void guest_task_priority(u64 arg)
+{
+	(void)arg;
+	start_x2apic();
+	GUEST_SYNC(1);
+	for (u32 i = 0; i < ROUNDS; i++) {
+		gwrite_cr8(i % 11 + 5);
+		GUEST_EQ(gread_cr8(), i % 11 + 5);
+		wr(R_SELF, 0x51);
+		window();
+		GUEST_EQ(n_order, i);
+		gwrite_cr8(5);
+		window();
+		GUEST_EQ(n_order, i);
+		/* at once, not at the next exit */
+		gsti();
+		gwrite_cr8(4);
+		gnop();
+		gcli();
+		GUEST_EQ(n_order, i + 1);
+		GUEST_EQ(rd(R_PPR), 0x40);
+	}
+	GUEST_SYNC(2);
+}
+
+static void test_task_priority(void)
+{
+	u64 caps = dev_info()->capabilities, crs, apic;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_task_priority, 0);
+	guest_sync(&vcpu, 1);
+	crs = vcpu_stat(&vcpu, "exits_cr");
+	apic = vcpu_stat(&vcpu, "exits_apic");
+	guest_sync(&vcpu, 2);
+	CHECK_EQ(vcpu_stat(&vcpu, "exits_cr") - crs, caps & MVM_CAP_TPR_SHADOW ? 0 : 4 * ROUNDS);
+	/* without delivery by the CPU: one when it falls below the threshold */
+	CHECK_EQ(vcpu_stat(&vcpu, "exits_apic") - apic,
+		 caps & MVM_CAP_TPR_SHADOW && !(caps & MVM_CAP_APICV) ? ROUNDS : 0);
+	guest_done(&vcpu);
+}
+
+static void guest_xapic_accesses(u64 arg)
+{
+	(void)arg;
+	touch_tables();
+	xwr(R_SVR, 0x1ff);
+	guest_handler[0x51] = on_xapic_irq;
+	GUEST_SYNC(1);
+	for (u32 i = 0; i < ROUNDS; i++) {
+		xwr(R_TPR, 0x50);
+		GUEST_EQ(xrd(R_TPR), 0x50);
+		xwr(R_ICR, 0x40051);
+		window();
+		GUEST_EQ(n_order, i);
+		gsti();
+		xwr(R_TPR, 0x4f);
+		gnop();
+		gcli();
+		GUEST_EQ(n_order, i + 1);
+	}
+	GUEST_SYNC(2);
+	/* the rest of what a kernel does, and what is not there */
+	xwr(R_ID, 0xff000000);
+	GUEST_EQ(xrd(R_ID), 0);
+	xwr(R_LDR, 0x12345678);
+	GUEST_EQ(xrd(R_LDR), 0x12000000);
+	xwr(R_DFR, 0x12345678);
+	GUEST_EQ(xrd(R_DFR), 0x1fffffff);
+	xwr(R_LVT1, 0xffffffff);
+	GUEST_EQ(xrd(R_LVT1), 0x1a7ff);
+	xwr(R_ICR2, 0xffffffff);
+	GUEST_EQ(xrd(R_ICR2), 0xff000000);
+	xwr(R_ESR, 0);
+	xrd(0x3f0);
+	xwr(R_ESR, 0);
+	GUEST_EQ(xrd(R_ESR), 0x80);
+	/* a timer, and what it was set to before */
+	xwr(R_TDCR, 0xb);
+	xwr(R_LVTT, 0x51);
+	n_order = 0;
+	xwr(R_TMICT, 1000);
+	gsti();
+	while (!n_order)
+		gpause();
+	gcli();
+	GUEST_EQ(xrd(R_TMICT), 1000);
+	GUEST_EQ(xrd(R_TMCCT), 0);
+	xwr(R_LVTT, LVT_MASKED | LVT_DEADLINE | 0x51);
+	xwr(R_TMICT, 2000);
+	GUEST_EQ(xrd(R_TMICT), 1000);
+	GUEST_SYNC(3);
+}
+
+static void test_xapic_accesses(void)
+{
+	u64 caps = dev_info()->capabilities;
+	struct served served = { 0 };
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_xapic_accesses, 0);
+	serve_xapic(&vcpu, &served);
+	CHECK(guest_is_sync(&vcpu, 1));
+	served = (struct served){ 0 };
+	serve_xapic(&vcpu, &served);
+	CHECK(guest_is_sync(&vcpu, 2));
+	/* TPR and EOI, or ICR too, without user space */
+	if (caps & MVM_CAP_APICV) {
+		CHECK_EQ(served.reads + served.writes, 0);
+	} else if (caps & MVM_CAP_TPR_SHADOW) {
+		CHECK_EQ(served.reads, 0);
+		CHECK_EQ(served.writes, ROUNDS);
+	}
+	serve_xapic(&vcpu, &served);
+	CHECK(guest_is_sync(&vcpu, 3));
+	guest_done(&vcpu);
+}
+
+static void guest_xapic_levels(u64 arg)
+{
+	(void)arg;
+	touch_tables();
+	xwr(R_SVR, 0x1ff);
+	guest_handler[0x51] = on_xapic_irq;
+	guest_handler[0x40] = on_xapic_irq;
+	GUEST_SYNC(1);
+	window();
+	GUEST_EQ(n_order, 3);
+	GUEST_SYNC(2);
+}
+
+static void test_xapic_levels(void)
+{
+	struct served served = { 0 };
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, MVM_VM_EXIT_EOI, guest_xapic_levels, 0);
+	serve_xapic(&vcpu, &served);
+	CHECK(guest_is_sync(&vcpu, 1));
+	send_msi(&vm, 0x40);
+	send_msi(&vm, 0xc051);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(serve_xapic(&vcpu, &served), MVM_EXIT_EOI);
+		CHECK_EQ(vcpu.run->eoi.vector, 0x51);
+		if (!i)
+			send_msi(&vm, 0xc051);
+	}
+	serve_xapic(&vcpu, &served);
+	CHECK(guest_is_sync(&vcpu, 2));
+	/* by an edge now: the same vector's end is nobody's business */
+	send_msi(&vm, 0x51);
+	serve_xapic(&vcpu, &served);
+	CHECK(vcpu.run->exit_reason != MVM_EXIT_EOI);
+}
+
+/* One interrupt in service, one that it holds back, in this mode or the last. */
+static void make_two(void)
+{
+	any_wr(R_SVR, 0x1ff);
+	n_order = 0;
+	any_wr(R_ICR, 0x40061);
+	window();
+	any_wr(R_ICR, 0x40052);
+	window();
+	GUEST_EQ(n_order, 1);
+	GUEST_EQ(order[0], 0x61);
+}
+
+static void expect_two(bool there)
+{
+	GUEST_EQ(any_bit(R_ISR, 0x61), there);
+	GUEST_EQ(any_bit(R_IRR, 0x52), there);
+	n_order = 0;
+	window();
+	GUEST_EQ(n_order, 0);
+	any_wr(R_EOI, 0);
+	window();
+	GUEST_EQ(n_order, there);
+	if (there)
+		any_wr(R_EOI, 0);
+	GUEST_EQ(any_bit(R_ISR, 0x52) || any_bit(R_ISR, 0x61) || any_bit(R_IRR, 0x52), 0);
+}
+
+static void guest_mode_changes(u64 arg)
+{
+	u64 xapic = grdmsr(MSR_APIC_BASE), off = xapic & ~BASE_ENABLE, x2 = xapic | BASE_X2APIC;
+	/* every change that is allowed, twice */
+	const u64 path[] = { x2, off, xapic, off, xapic, x2, x2, off, xapic, xapic, off, xapic, x2 };
+	u64 from = xapic;
+
+	(void)arg;
+	touch_tables();
+	guest_handler[0x61] = guest_handler[0x52] = on_irq_no_eoi;
+	for (u32 i = 0; i < ARRAY_SIZE(path); i++) {
+		if (from != off)
+			make_two();
+		gwrite_cr8(0);
+		gwrmsr(MSR_APIC_BASE, path[i]);
+		n_order = 0;
+		window();
+		GUEST_EQ(n_order, 0);
+		/* CR8 is there in all of them */
+		gwrite_cr8(9);
+		GUEST_EQ(gread_cr8(), 9);
+		gwrite_cr8(0);
+		GUEST_EQ(try_rd(R_TPR), path[i] == x2 ? NO_TRAP : 13);
+		GUEST_EQ(try_wr(R_EOI, 1), 13);
+		GUEST_EQ(try_wr(R_SELF, 0x100), 13);
+		if (path[i] != x2) {
+			GUEST_EQ(try_wr(R_EOI, 0), 13);
+			GUEST_EQ(try_wr(R_SELF, 0x52), 13);
+			GUEST_EQ(try_wr(R_TPR, 0), 13);
+		}
+		if (path[i] != off)
+			expect_two(from != off);
+		from = path[i];
+	}
+	GUEST_SYNC(1);
+}
+
+static void test_mode_changes(void)
+{
+	struct served served = { 0 };
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_mode_changes, 0);
+	serve_xapic(&vcpu, &served);
+	CHECK(guest_is_sync(&vcpu, 1));
+	guest_done(&vcpu);
+}
+
+/* User space takes what one vCPU's APIC holds to another, mode by mode. */
+static void guest_carried(u64 arg)
+{
+	touch_tables();
+	guest_handler[0x61] = guest_handler[0x52] = on_irq_no_eoi;
+	if (arg)
+		gwrmsr(MSR_APIC_BASE, grdmsr(MSR_APIC_BASE) | BASE_X2APIC);
+	any_wr(R_SVR, 0x1ff);
+	make_two();
+	GUEST_SYNC(1);
+	/* user space has put other ones there */
+	GUEST_EQ(any_bit(R_ISR, 0x61), 0);
+	GUEST_EQ(any_bit(R_ISR, 0x71), 1);
+	GUEST_EQ(any_bit(R_IRR, 0x62), 1);
+	guest_handler[0x62] = on_irq_no_eoi;
+	n_order = 0;
+	window();
+	GUEST_EQ(n_order, 0);
+	any_wr(R_EOI, 0);
+	window();
+	GUEST_EQ(n_order, 1);
+	GUEST_EQ(order[0], 0x62);
+	any_wr(R_EOI, 0);
+	GUEST_SYNC(2);
+}
+
+static void test_set_in_service(void)
+{
+	for (u64 x2apic = 0; x2apic < 2; x2apic++) {
+		struct served served = { 0 };
+		struct mvm_lapic l = { 0 };
+		struct vcpu vcpu;
+		struct vm vm;
+
+		guest_create(&vm, &vcpu, 0, guest_carried, x2apic);
+		serve_xapic(&vcpu, &served);
+		CHECK(guest_is_sync(&vcpu, 1));
+		CHECK_OK(mvm_ioctl(vcpu.fd, MVM_GET_LAPIC, &l));
+		CHECK_EQ(l.regs[0x13], 1U << 1);	/* ISR: 0x61 */
+		CHECK_EQ(l.regs[0x22], 1U << 0x12);	/* IRR: 0x52 */
+		CHECK_EQ(l.regs[R_PPR >> 4], 0x60);
+		l.regs[0x13] = 1U << 0x11;
+		l.regs[0x22] = 0;
+		l.regs[0x23] = 1U << 2;
+		CHECK_OK(mvm_ioctl(vcpu.fd, MVM_SET_LAPIC, &l));
+		serve_xapic(&vcpu, &served);
+		CHECK(guest_is_sync(&vcpu, 2));
+		guest_done(&vcpu);
+		vcpu_destroy(&vcpu);
+		vm_destroy(&vm);
+	}
+}
+
+static void guest_reads_version(u64 arg)
+{
+	for (u32 i = 0; i < arg; i++) {
+		GUEST_SYNC(xrd(R_VERSION) & 0xff);
+	}
+}
+
+/* Memory of the owner's takes the place of the APIC's page, and leaves it. */
+static void test_slot_over_xapic(void)
+{
+	struct served served = { 0 };
+	struct vcpu vcpu;
+	struct vm vm;
+	u32 *memory = mem_alloc(4096);
+
+	memory[R_VERSION / 4] = 0x77;
+	guest_create(&vm, &vcpu, 0, guest_reads_version, 4);
+	for (int i = 0; i < 4; i++) {
+		serve_xapic(&vcpu, &served);
+		CHECK(guest_is_sync(&vcpu, i % 2 ? 0x77 : 0x14));
+		if (i == 0 || i == 2)
+			vm_slot(&vm, 60, 0, 0xfee00000, 4096, memory);
+		else
+			vm_slot_remove(&vm, 60);
+	}
+	guest_done(&vcpu);
+}
+
+/* One vCPU leaves its xAPIC: the page is no APIC to it, and still one to the other. */
+static void guest_two_modes(u64 id)
+{
+	GUEST_EQ(xrd(R_VERSION) & 0xff, 0x14);
+	GUEST_SYNC(1);
+	if (id)
+		gwrmsr(MSR_APIC_BASE, grdmsr(MSR_APIC_BASE) | BASE_X2APIC);
+	GUEST_SYNC(2);
+	GUEST_SYNC(xrd(R_VERSION) & 0xff);
+	if (id) {
+		gwrmsr(MSR_APIC_BASE, grdmsr(MSR_APIC_BASE) & ~(BASE_X2APIC | BASE_ENABLE));
+		gwrmsr(MSR_APIC_BASE, 0x200000 | BASE_ENABLE);
+		GUEST_SYNC(xrd(R_VERSION) & 0xff);
+	}
+}
+
+static void test_two_modes(void)
+{
+	struct served served = { 0 };
+	struct vcpu vcpus[2];
+	struct vm vm;
+
+	if (dev_info()->max_vcpus < 2)
+		test_skip("a VM has one vCPU only");
+	guest_create(&vm, &vcpus[0], 0, guest_two_modes, 0);
+	vcpu_create(&vcpus[1], &vm, 1);
+	guest_vcpu(&vcpus[1], guest_two_modes, 1);
+	for (int i = 0; i < 2; i++) {
+		serve_xapic(&vcpus[i], &served);
+		CHECK(guest_is_sync(&vcpus[i], 1));
+	}
+	for (int i = 0; i < 2; i++) {
+		serve_xapic(&vcpus[i], &served);
+		CHECK(guest_is_sync(&vcpus[i], 2));
+	}
+	serve_xapic(&vcpus[0], &served);
+	CHECK(guest_is_sync(&vcpus[0], 0x14));
+	/* MMIO like any other, at the old place, whatever base and mode are */
+	for (int i = 0; i < 2; i++) {
+		guest_exit(&vcpus[1], MVM_EXIT_MMIO);
+		CHECK_EQ(vcpus[1].run->mmio.gpa, 0xfee00000 + R_VERSION);
+		vcpus[1].run->gpr[MVM_RAX] = 0x99;
+		vcpus[1].run->next_rip = vcpus[1].run->rip + 2;
+		CHECK_EQ(guest_run(&vcpus[1]), MVM_EXIT_IO);
+		CHECK(guest_is_sync(&vcpus[1], 0x99));
+	}
+	guest_done(&vcpus[0]);
+	guest_done(&vcpus[1]);
 }
 
 static void guest_wait_msi(u64 halt)
@@ -1338,7 +1839,7 @@ static const struct test tests[] = {
 	{ "modes: allowed and forbidden changes of IA32_APIC_BASE", test_modes },
 	{ "x2apic: reserved bits, absent and read-only registers give #GP",
 	  test_rules },
-	{ "xapic: user space serves the guest's accesses", test_xapic },
+	{ "xapic: the guest's accesses are served", test_xapic },
 	{ "xapic: error status, logical destinations, ICR", test_xapic_errors },
 	{ "priority: IRR, task priority, order", test_priorities },
 	{ "priority: nesting by class, end of interrupt", test_nesting },
@@ -1350,6 +1851,18 @@ static const struct test tests[] = {
 	{ "msi: wakes a guest that halts", test_msi_halted },
 	{ "eoi: the end of a level-triggered interrupt goes to user space", test_eoi },
 	{ "eoi: so do those that user space writes to the xAPIC", test_xapic_eoi },
+	{ "eoi: nor is it lost when the guest itself writes to the xAPIC", test_xapic_levels },
+	{ "cpu: IPIs to itself and their EOIs take no exit where the CPU delivers them",
+	  test_self_ipi_without_exits },
+	{ "cpu: CR8 holds back and lets through, without exits where there is a TPR shadow",
+	  test_task_priority },
+	{ "cpu: the xAPIC's registers are virtualized as far as the CPU does it",
+	  test_xapic_accesses },
+	{ "modes: changes in every order, with interrupts pending and in service",
+	  test_mode_changes },
+	{ "modes: user space changes what is pending and in service", test_set_in_service },
+	{ "xapic: a slot takes its place and leaves it", test_slot_over_xapic },
+	{ "xapic: is gone for the vCPU that leaves it, and only for that", test_two_modes },
 	{ "svr: software disable masks and refuses", test_disable },
 	{ "esr: illegal vectors", test_errors },
 	{ "timer: one-shot, with three dividers", test_oneshot },
