@@ -35,6 +35,7 @@
 #define FIXED		0x4000
 #define LOWEST		0x4100
 #define LOGICAL		0x0800
+#define TO_SELF		0x40000
 #define TO_ALL		0x80000
 #define TO_OTHERS	0xc0000
 
@@ -727,6 +728,43 @@ static void handle_ipis(void)
 	guest_handler[VECTOR] = on_ipi;
 }
 
+/* In the middle of an interrupt, with a higher one requested. */
+static void on_ping(struct trap_frame *frame)
+{
+	(void)frame;
+	send(FIXED | VECTOR | TO_SELF);
+	count_for_ever(0);
+}
+
+static void be_interrupted(u64 id)
+{
+	apic_on();
+	gsti();
+	send(FIXED | (starts[id] == 1 ? PING : ALARM) | TO_SELF);
+	wait_for_irq(id);
+}
+
+/* What was in service holds nothing back after INIT; what was requested does not come. */
+static void guest_init_in_service(u64 arg)
+{
+	(void)arg;
+	guest_handler[PING] = on_ping;
+	guest_handler[VECTOR] = on_ipi;
+	guest_handler[ALARM] = on_ipi;
+	apic_on();
+	start_others(be_interrupted);
+	SPIN_UNTIL(beats);
+	send(INIT | to(1));
+	send(SIPI | START_PAGE | to(1));
+	SPIN_UNTIL(got[1][ALARM]);
+	GUEST_EQ(got[1][VECTOR], 0);
+}
+
+static void test_init_in_service(void)
+{
+	run_crew(2, guest_init_in_service, 0);
+}
+
 /* Logical IDs of an xAPIC: a bit each, or two clusters of two. */
 static u32 flat_id(u64 id)
 {
@@ -779,7 +817,7 @@ static const struct message x2apic_messages[] = {
 	{ DEST(0xc, LOWEST | LOGICAL), 0xc, true },
 	{ DEST(0x1000f, FIXED | LOGICAL), 0 },
 	{ DEST(0xffffffff, FIXED | LOGICAL), 0xf },
-	{ FIXED | 0x40000, 1 << 0 },
+	{ FIXED | TO_SELF, 1 << 0 },
 	{ FIXED | TO_ALL, 0xf },
 	{ FIXED | TO_OTHERS, 0xe },
 	{ NMI | TO_OTHERS, 0xe },
@@ -792,7 +830,7 @@ static const struct message xapic_messages[] = {
 	{ DEST(9, FIXED), 0 },
 	{ DEST(0xff, FIXED), 0xf },
 	{ DEST(0xff, LOWEST), 0xf, true },
-	{ FIXED | 0x40000, 1 << 0 },
+	{ FIXED | TO_SELF, 1 << 0 },
 	{ FIXED | TO_ALL, 0xf },
 	{ FIXED | TO_OTHERS, 0xe },
 	{ NMI | TO_OTHERS, 0xe },
@@ -1209,6 +1247,7 @@ static const struct test tests[] = {
 	{ "init: a vCPU to itself", test_init_self },
 	{ "init: the bootstrap processor begins at its reset vector", test_init_bsp },
 	{ "init: to a vCPU that is stopped, whose exit is then forgotten", test_init_stopped },
+	{ "init: forgets the interrupts that are requested and in service", test_init_in_service },
 	{ "wait: neither NMI nor interrupt ends it, user space may", test_wait_blocks },
 	{ "ipi: x2APIC, physical and logical, all kinds and shorthands", test_x2apic },
 	{ "ipi: xAPIC, physical and flat", test_xapic_flat },
