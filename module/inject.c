@@ -38,28 +38,26 @@ static void want_window(struct mvm_vcpu *vcpu, bool interrupt, bool nmi)
 	}
 }
 
-/* vcpu->apic_mode: enum lapic_mode, and whether it takes interrupts; 0xff: new */
-#define APIC_ENABLED	BIT(2)
-
 /*
  * The mode of the local APIC decides what the CPU virtualizes of it: accesses to
  * its page or its MSRs, never both (SDM 3C 27.2.1.1).
  */
-static noinline void set_apic_mode(struct mvm_vcpu *vcpu, u8 mode)
+static noinline void set_apic_mode(struct mvm_vcpu *vcpu)
 {
+	enum lapic_mode mode = lapic_mode(vcpu->lapic.base);
 	bool x2apic, delivers = mvm_caps_delivers();
 	u32 controls = mvm_caps.proc2;
 
-	if ((mode & ~APIC_ENABLED) != LAPIC_XAPIC)
+	if (mode != LAPIC_XAPIC)
 		controls &= ~SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES;
-	if ((mode & ~APIC_ENABLED) != LAPIC_X2APIC)
+	if (mode != LAPIC_X2APIC)
 		controls &= ~SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, controls);
 	x2apic = controls & SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE;
 	/* One that is disabled by software takes no IPI, not even its own. */
 	mvm_msr_bitmap_apic(vcpu->msr_bitmap, x2apic, x2apic && delivers,
-			    x2apic && delivers && mode & APIC_ENABLED);
-	vcpu->apic_mode = mode;
+			    x2apic && delivers && lapic_software_enabled(&vcpu->lapic));
+	vcpu->lapic.mode_changed = false;
 }
 
 /* EOI of a level-triggered interrupt exits if user space wants to hear of it. */
@@ -77,24 +75,37 @@ static void set_eoi_exits(struct mvm_vcpu *vcpu)
 	}
 }
 
+/* What the CPU delivers next, and what to tell us of it. */
+static noinline void show_interrupts(struct mvm_vcpu *vcpu)
+{
+	vmcs_write(GUEST_INTR_STATUS, lapic_status(&vcpu->lapic));
+	if (vcpu->vm->flags & MVM_VM_EXIT_EOI)
+		set_eoi_exits(vcpu);
+}
+
+/* An exit when the task priority lets an interrupt through. */
+static noinline void set_tpr_threshold(struct mvm_vcpu *vcpu)
+{
+	if (!(mvm_caps.proc & CPU_BASED_TPR_SHADOW))
+		return;
+	vcpu->tpr_threshold = lapic_tpr_threshold(&vcpu->lapic);
+	vmcs_write(TPR_THRESHOLD, vcpu->tpr_threshold);
+}
+
 /*
  * The local APIC's page may have changed: tell the CPU what it cannot see there.
  * What the CPU changes there, it also changes in the VMCS.
  */
-static void show_apic(struct mvm_vcpu *vcpu)
+static __always_inline void show_apic(struct mvm_vcpu *vcpu)
 {
 	const struct mvm_lapic_state *lapic = &vcpu->lapic;
-	u8 mode = lapic_mode(lapic->base) | (lapic_software_enabled(lapic) ? APIC_ENABLED : 0);
 
-	if (unlikely(vcpu->apic_mode != mode))
-		set_apic_mode(vcpu, mode);
-	if (mvm_caps_delivers()) {
-		vmcs_write(GUEST_INTR_STATUS, lapic_status(lapic));
-		if (vcpu->vm->flags & MVM_VM_EXIT_EOI)
-			set_eoi_exits(vcpu);
-	} else if (mvm_caps.proc & CPU_BASED_TPR_SHADOW) {
-		vmcs_write(TPR_THRESHOLD, lapic_tpr_threshold(lapic));
-	}
+	if (unlikely(lapic->mode_changed))
+		set_apic_mode(vcpu);
+	if (mvm_caps_delivers())
+		show_interrupts(vcpu);
+	else if (lapic_cr8(lapic) || vcpu->tpr_threshold)
+		set_tpr_threshold(vcpu);
 }
 
 #define FROM_PIC	(-2)	/* user space has to say the vector */

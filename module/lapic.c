@@ -118,6 +118,7 @@ void lapic_init(struct mvm_lapic_state *l)
 	settle_timer(l);
 	l->esr_pending = 0;
 	l->timer_expiry = 0;
+	l->mode_changed = true;
 }
 
 /**
@@ -172,6 +173,7 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic
 	/* their layout differs, and ICR is not preserved (SDM 3A 11.12.5.1) */
 	*lapic_reg(l, APIC_ICR2) = 0;
 	*lapic_reg(l, APIC_LDR) = 0;
+	l->mode_changed = true;
 	set_constants(l);
 	if (from == LAPIC_DISABLED || to == LAPIC_DISABLED)
 		lapic_init(l);
@@ -182,34 +184,39 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic
  * Interrupts and priorities
  */
 
-/* IRR, ISR and TMR have 8 words of 32 vectors each, 16 bytes apart. */
-static u32 *vector_word(const struct mvm_lapic_state *l, u32 offset, u8 vector)
+/* IRR, ISR or TMR as a bitmap: x86 is little-endian. */
+#define VECTORS(l, offset)	((unsigned long *)lapic_reg(l, offset))
+
+/* And a vector's bit in it: of every 16 bytes the first 4 are there. */
+static unsigned int vector_bit(u8 vector)
 {
-	return lapic_reg(l, offset + vector / 32 * 16);
+	return vector + (vector & 0xe0) * 3;
 }
 
-static void set_vector(struct mvm_lapic_state *l, u32 offset, u8 vector, bool value)
+/* Is any of 128 vectors there, from this word on? */
+static bool any_vector(const u32 *words)
 {
-	u32 *word = vector_word(l, offset, vector), bit = BIT(vector % 32);
-
-	*word = value ? *word | bit : *word & ~bit;
+	return words[0] | words[4] | words[8] | words[12];
 }
 
-/* The highest vector in IRR or ISR.  It is asked for at each entry with events. */
-static int highest_vector(const struct mvm_lapic_state *l, u32 offset)
+/* The highest vector in IRR or ISR: often there is none. */
+static __always_inline int highest_vector(const struct mvm_lapic_state *l, u32 offset)
 {
-	const u32 *words = lapic_reg(l, offset);
-	int i;
+	const u32 *first = lapic_reg(l, offset), *word = first;
 
-#pragma GCC unroll 8
-	for (i = 7; i >= 0; i--)
-		if (words[4 * i])
-			return 32 * i + __fls(words[4 * i]);
-	return LAPIC_NO_VECTOR;
+	if (any_vector(first + 16))
+		word += 16;
+	else if (!any_vector(first))
+		return LAPIC_NO_VECTOR;
+	if (word[8] | word[12])
+		word += 8;
+	if (word[4])
+		word += 4;
+	return (word - first) * 8 + __fls(*word);
 }
 
 /* SDM 3A 11.8.3.1; where that leaves a choice, as SDM 3C 30.1.3 */
-static int lapic_ppr(const struct mvm_lapic_state *l)
+static __always_inline int lapic_ppr(const struct mvm_lapic_state *l)
 {
 	int tpr = *lapic_reg(l, APIC_TASKPRI), isrv = highest_vector(l, APIC_ISR);
 
@@ -253,8 +260,8 @@ void lapic_accept(struct mvm_lapic_state *l, u8 vector, bool level)
 		lapic_error(l, APIC_ESR_RECVILL);
 		return;
 	}
-	set_vector(l, APIC_IRR, vector, true);
-	set_vector(l, APIC_TMR, vector, level);
+	__set_bit(vector_bit(vector), VECTORS(l, APIC_IRR));
+	__assign_bit(vector_bit(vector), VECTORS(l, APIC_TMR), level);
 	l->changed = true;
 }
 
@@ -308,8 +315,9 @@ u8 lapic_tpr_threshold(const struct mvm_lapic_state *l)
  */
 u64 lapic_level_vectors(const struct mvm_lapic_state *l, unsigned int i)
 {
-	return (u64)*vector_word(l, APIC_TMR, 64 * i + 32) << 32 |
-	       *vector_word(l, APIC_TMR, 64 * i);
+	const u32 *words = lapic_reg(l, APIC_TMR + 32 * i);
+
+	return (u64)words[4] << 32 | words[0];
 }
 
 /**
@@ -319,8 +327,8 @@ u64 lapic_level_vectors(const struct mvm_lapic_state *l, unsigned int i)
  */
 void lapic_acknowledge(struct mvm_lapic_state *l, u8 vector)
 {
-	set_vector(l, APIC_IRR, vector, false);
-	set_vector(l, APIC_ISR, vector, true);
+	__clear_bit(vector_bit(vector), VECTORS(l, APIC_IRR));
+	__set_bit(vector_bit(vector), VECTORS(l, APIC_ISR));
 }
 
 /**
@@ -591,7 +599,7 @@ static u32 read_register(struct mvm_lapic_state *l, u32 index, u64 now)
 static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 now)
 {
 	u32 *reg = lapic_reg(l, index << 4), count;
-	bool counted = timer_counts(l);
+	bool counted;
 	int vector;
 
 	/* an EOI is no matter of the timer's, and without a request nothing comes of it */
@@ -604,9 +612,9 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 		vector = highest_vector(l, APIC_ISR);
 		if (vector < 0)
 			break;
-		set_vector(l, APIC_ISR, vector, false);
+		__clear_bit(vector_bit(vector), VECTORS(l, APIC_ISR));
 		/* the I/O APIC is told (SDM 3A 11.8.5) */
-		if (*vector_word(l, APIC_TMR, vector) & BIT(vector % 32))
+		if (test_bit(vector_bit(vector), VECTORS(l, APIC_TMR)))
 			l->eoi = vector;
 		break;
 	case REG(APIC_ESR):
@@ -618,6 +626,7 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 		send_ipi(l);
 		break;
 	case REG(APIC_LVTT):
+		counted = timer_counts(l);
 		*reg = value;
 		/* to or from a counting mode, or to the reserved one: disarm */
 		if (counted != timer_counts(l) || timer_mode(l) == LAPIC_LVT_TIMER_MODE)
@@ -628,7 +637,7 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 			break;
 		*reg = value;
 		l->timer_expiry = 0;
-		if (value && counted)
+		if (value && timer_counts(l))
 			timer_arm(l, now, timer_period(l));
 		break;
 	case REG(APIC_TDCR):
@@ -643,11 +652,15 @@ static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 
 			lapic_error(l, APIC_ESR_SENDILL);
 		lapic_accept(l, value, false);
 		break;
+	case REG(APIC_SPIV):
+		WRITE_ONCE(*reg, value);
+		l->mode_changed = true;
+		break;
 	case REG(APIC_DFR):
 		value |= GENMASK(27, 0);
 		fallthrough;
 	default:
-		/* of LDR and DFR other threads ask: lapic_matches() */
+		/* of LDR and DFR other threads ask: lapic_matches(); of SPIV, too */
 		WRITE_ONCE(*reg, value);
 	}
 	if (index == REG(APIC_SPIV) || (index >= REG(APIC_LVTT) && index <= REG(APIC_TDCR)))
@@ -838,6 +851,7 @@ int lapic_set_state(struct mvm_lapic_state *l, const struct mvm_lapic *in, u64 n
 	*lapic_reg(l, APIC_ICR2) = in->regs[REG(APIC_ICR2)];
 	set_constants(l);
 	settle_timer(l);
+	l->mode_changed = true;
 	l->esr_pending = 0;
 	l->timer_expiry = in->tsc_deadline;
 	if (count)

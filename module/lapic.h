@@ -63,6 +63,7 @@ struct mvm_lapic_state {
 	struct lapic_message ipi;
 	u8 eoi;				/* a level-triggered interrupt that has ended, or 0 */
 	bool changed;			/* see what lapic_pending() says now */
+	bool mode_changed;		/* the mode, or whether it takes interrupts */
 };
 
 /* The mode that a value of IA32_APIC_BASE selects (SDM 3A table 11-5). */

@@ -286,7 +286,6 @@ static void power_up(struct mvm_vcpu *vcpu)
 	fx->mxcsr = MXCSR_DEFAULT;
 	vcpu->xcr0 = 1;
 	vcpu->timer_due = MVM_NEVER;
-	vcpu->apic_mode = 0xff;
 	vcpu->xapic_seen = true;
 	vcpu->cpuid = mvm_supported_cpuid;
 	mvm_vcpu_init(vcpu);

@@ -108,7 +108,7 @@ struct mvm_vcpu {
 	unsigned long *msr_bitmap;		/* [R] likewise */
 	u16 launched;				/* [R] in the open window; entry.S sets it */
 	u32 proc_controls;			/* [R] likewise */
-	u8 apic_mode;				/* [R] likewise: see inject.c */
+	u8 tpr_threshold;			/* [R] likewise */
 	bool xapic_seen;			/* [R] mvm_vcpu_has_xapic() when it last ran */
 	u64 eoi_exits[4];			/* [R] likewise */
 	s64 tsc_offset;				/* [R] likewise */

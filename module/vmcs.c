@@ -51,8 +51,10 @@ static void write_controls(struct mvm_vcpu *vcpu)
 	vmcs_write(VMCS_LINK_POINTER, ~0UL);
 	if (mvm_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
-	if (mvm_caps.proc & CPU_BASED_TPR_SHADOW)
+	if (mvm_caps.proc & CPU_BASED_TPR_SHADOW) {
 		vmcs_write(VIRTUAL_APIC_PAGE_ADDR, __pa(vcpu->lapic.page));
+		vmcs_write(TPR_THRESHOLD, 0);
+	}
 	if (mvm_caps.proc2 & SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES)
 		vmcs_write(APIC_ACCESS_ADDR, __pa(vcpu->vm->memory.apic_page));
 	for (i = 0; mvm_caps_delivers() && i < ARRAY_SIZE(vcpu->eoi_exits); i++)
