@@ -531,8 +531,8 @@ static enum exit_result exit_wrmsr(struct mvm_vcpu *vcpu)
  */
 static enum exit_result exit_apic_access(struct mvm_vcpu *vcpu)
 {
-	/* of linear addresses; others are in a delivery, or by physical address */
-	enum { LINEAR_READ, LINEAR_WRITE, LINEAR_FETCH };
+	/* of linear addresses; then in a delivery; then by physical address: page tables */
+	enum { LINEAR_READ, LINEAR_WRITE, LINEAR_FETCH, PHYSICAL = 10 };
 	u32 type = vcpu->exit_qualification >> 12 & 0xf, offset = vcpu->exit_qualification & 0xfff;
 	struct mvm_lapic_access eoi = { .flags = MVM_LAPIC_WRITE, .offset = APIC_EOI };
 
@@ -545,7 +545,8 @@ static enum exit_result exit_apic_access(struct mvm_vcpu *vcpu)
 	vcpu->fault = (struct mvm_exit_mmio){
 		.gpa = APIC_DEFAULT_PHYS_BASE | offset,
 		.flags = type == LINEAR_READ ? MVM_MMIO_READ :
-			 type == LINEAR_FETCH ? MVM_MMIO_FETCH : MVM_MMIO_WRITE,
+			 type == LINEAR_FETCH ? MVM_MMIO_FETCH :
+			 type >= PHYSICAL ? MVM_MMIO_READ | MVM_MMIO_WALK : MVM_MMIO_WRITE,
 	};
 	if (vcpu->event.info)
 		vcpu->fault.flags |= MVM_MMIO_IN_DELIVERY;

@@ -449,11 +449,14 @@ static bool fault_get_present(struct fault *fault)
 	return !fault->write && get_user_pages_fast_only(fault->hva, 1, 0, &fault->page) == 1;
 }
 
-/* Where the APIC-access page goes, if no slot is there: see mvm_memory_map_apic(). */
-static bool is_apic_page(u64 gpa)
+/*
+ * Where the APIC-access page goes, if no slot is there: see mvm_memory_map_apic().
+ * Nothing executes there, and Bochs gives up when something does.
+ */
+static bool is_apic_page(u64 gpa, u64 access)
 {
 	return mvm_caps.proc2 & SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES &&
-	       gpa >> PAGE_SHIFT == APIC_DEFAULT_PHYS_BASE >> PAGE_SHIFT;
+	       gpa >> PAGE_SHIFT == APIC_DEFAULT_PHYS_BASE >> PAGE_SHIFT && access != EPT_EXEC;
 }
 
 /**
@@ -484,7 +487,7 @@ int mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 
 		return -EAGAIN;
 	slot = fault_find_slot(memory, &fault, gpa, access);
 	if (!slot) {
-		error = is_apic_page(gpa) ? -EAGAIN : -ENXIO;
+		error = is_apic_page(gpa, access) ? -EAGAIN : -ENXIO;
 	} else {
 		fault.seq = slot->seq;
 		if (fault.level == EPT_LEVEL_4K && !fault_is_stale(memory, &fault) &&
@@ -543,6 +546,7 @@ static bool all_have_xapic(struct mvm_vm *vm)
  * @vm:		the VM
  * @cache:	the vCPU's
  * @gpa:	guest-physical address of a fault that no slot serves
+ * @access:	EPT_READ, EPT_WRITE or EPT_EXEC: what was tried
  *
  * A vCPU's xAPIC that goes away meanwhile is seen here, or its thread finds the
  * page mapped: mvm_memory_unmap_apic() comes after the change.
@@ -550,19 +554,19 @@ static bool all_have_xapic(struct mvm_vm *vm)
  * Context: a vCPU's runner, outside any window; may sleep.
  * Return: true: mapped, or a race: enter again.
  */
-bool mvm_memory_map_apic(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa)
+bool mvm_memory_map_apic(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access)
 {
 	struct mvm_memory *memory = &vm->memory;
 	bool mapped = false;
 
-	if (!is_apic_page(gpa) || cache_fill(vm, &cache->tables))
+	if (!is_apic_page(gpa, access) || cache_fill(vm, &cache->tables))
 		return false;
 	spin_lock(&memory->lock);
 	if (!slot_find(memory, gpa) && all_have_xapic(vm))
 		/* before zaps are flushed nothing is mapped: see fault_is_stale() */
 		mapped = atomic_read(&memory->closing) ||
 			 !ept_map(&memory->ept, gpa, virt_to_phys(memory->apic_page),
-				  EPT_LEVEL_4K, EPT_RWX, &cache->tables);
+				  EPT_LEVEL_4K, EPT_READ | EPT_WRITE, &cache->tables);
 	spin_unlock(&memory->lock);
 	return mapped;
 }

@@ -72,7 +72,7 @@ int mvm_memory_read(struct mvm_vm *vm, u64 gpa, void *buffer, size_t size);
 int mvm_memory_fault(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access,
 		     u64 *hva);
 int mvm_memory_fault_fast(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access);
-bool mvm_memory_map_apic(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa);
+bool mvm_memory_map_apic(struct mvm_vm *vm, struct mvm_fault_cache *cache, u64 gpa, u64 access);
 void mvm_memory_unmap_apic(struct mvm_vm *vm);
 void mvm_fault_cache_free(struct mvm_fault_cache *cache);
 

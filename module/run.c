@@ -442,7 +442,8 @@ static bool serve_fault(struct mvm_vcpu *vcpu)
 	/* The owner's last breath is no error: attend() will find MVM_REQ_STOP. */
 	if (!error || (error != -ENXIO && READ_ONCE(vcpu->vm->dead)))
 		return false;
-	if (error == -ENXIO && mvm_memory_map_apic(vcpu->vm, &vcpu->fault_cache, memory.gpa))
+	if (error == -ENXIO &&
+	    mvm_memory_map_apic(vcpu->vm, &vcpu->fault_cache, memory.gpa, access))
 		return false;
 	memory.error = -error;
 	if (mvm_window_access(vcpu, mvm_exit_fault, error == -ENXIO ? NULL : &memory))

@@ -1171,6 +1171,29 @@ static void test_slot_over_xapic(void)
 	guest_done(&vcpu);
 }
 
+static void guest_executes_xapic(u64 arg)
+{
+	(void)arg;
+	GUEST_SYNC(xrd(R_VERSION) & 0xff);
+	((void (*)(void))(unsigned long)(0xfee00000 + R_ICR))();
+}
+
+/* The page is there for reads and writes. */
+static void test_code_in_xapic(void)
+{
+	struct served served = { 0 };
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_executes_xapic, 0);
+	serve_xapic(&vcpu, &served);
+	CHECK(guest_is_sync(&vcpu, 0x14));
+	CHECK_EQ(guest_run(&vcpu), MVM_EXIT_MMIO);
+	CHECK_EQ(vcpu.run->mmio.gpa, 0xfee00000 + R_ICR);
+	CHECK_EQ(vcpu.run->mmio.flags & (MVM_MMIO_READ | MVM_MMIO_WRITE | MVM_MMIO_FETCH),
+		 MVM_MMIO_FETCH);
+}
+
 /* One vCPU leaves its xAPIC: the page is no APIC to it, and still one to the other. */
 static void guest_two_modes(u64 id)
 {
@@ -1862,6 +1885,7 @@ static const struct test tests[] = {
 	  test_mode_changes },
 	{ "modes: user space changes what is pending and in service", test_set_in_service },
 	{ "xapic: a slot takes its place and leaves it", test_slot_over_xapic },
+	{ "xapic: code there is told as a fetch", test_code_in_xapic },
 	{ "xapic: is gone for the vCPU that leaves it, and only for that", test_two_modes },
 	{ "svr: software disable masks and refuses", test_disable },
 	{ "esr: illegal vectors", test_errors },
