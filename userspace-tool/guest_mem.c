@@ -114,16 +114,14 @@ int guest_mem_clear(struct guest_mem *mem)
 	return 0;
 }
 
-static const struct guest_region *find(const struct guest_mem *mem, u64 gpa)
+/* Most of the memory, and most of what is looked for, is in the last ones. */
+static inline const struct guest_region *find(const struct guest_mem *mem, u64 gpa)
 {
-	unsigned int i;
+	const struct guest_region *region = mem->regions + mem->count;
 
-	for (i = 0; i < mem->count; i++) {
-		const struct guest_region *region = &mem->regions[i];
-
-		if (gpa >= region->gpa && gpa - region->gpa < region->length)
+	while (region-- > mem->regions)
+		if (gpa - region->gpa < region->length)
 			return region;
-	}
 	return NULL;
 }
 

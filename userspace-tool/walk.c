@@ -20,21 +20,54 @@
 #define PTE_NX		BIT_ULL(63)
 
 /**
- * struct mode - the shape of the tables in one paging mode
+ * struct walk_mode - the shape of the tables in one paging mode
  * @levels:	tables on the way
  * @entry:	bytes of an entry, 4 or 8
  * @index_bits:	bits of the linear address that each level consumes
  */
-struct mode {
+struct walk_mode {
 	unsigned int levels;
 	unsigned int entry;
 	unsigned int index_bits;
 };
 
-static const struct mode mode_32bit = { 2, 4, 10 };
-static const struct mode mode_pae = { 3, 8, 9 };
-static const struct mode mode_4level = { 4, 8, 9 };
-static const struct mode mode_5level = { 5, 8, 9 };
+static const struct walk_mode mode_32bit = { 2, 4, 10 };
+static const struct walk_mode mode_pae = { 3, 8, 9 };
+static const struct walk_mode mode_4level = { 4, 8, 9 };
+static const struct walk_mode mode_5level = { 5, 8, 9 };
+
+static u64 bits(unsigned int high, unsigned int low)
+{
+	/* bits @high to @low inclusive, empty when @high < @low */
+	if (high < low)
+		return 0;
+	return (~0ULL >> (63 - high)) & (~0ULL << low);
+}
+
+static const struct walk_mode *paging_mode(const struct walk *walk)
+{
+	if (!(walk->cr4 & CR4_PAE))
+		return &mode_32bit;
+	if (!(walk->efer & EFER_LMA))
+		return &mode_pae;
+	return walk->cr4 & CR4_LA57 ? &mode_5level : &mode_4level;
+}
+
+/* Bits that are zero at all levels (SDM 3A 4.3 to 4.5). */
+static u64 always_reserved(const struct walk *walk, unsigned int phys_bits)
+{
+	u64 reserved = 0;
+
+	if (walk->mode == &mode_32bit)
+		return 0;
+	if (phys_bits < 52)
+		reserved |= bits(51, phys_bits);
+	if (walk->mode == &mode_pae)
+		reserved |= bits(62, 52);
+	if (!(walk->efer & EFER_NXE))
+		reserved |= PTE_NX;
+	return reserved;
+}
 
 /**
  * walk_init() - take the paging state from a vCPU's registers
@@ -59,28 +92,12 @@ void walk_init(struct walk *walk, const struct guest_mem *mem,
 			(rflags & RFLAGS_VM ||
 			 SEG_DPL(sregs->ss.access) == 3),
 		.ac = rflags & RFLAGS_AC,
-		.phys_bits = phys_bits,
 	};
+	walk->mode = paging_mode(walk);
+	walk->reserved = always_reserved(walk, phys_bits);
 }
 
-static u64 bits(unsigned int high, unsigned int low)
-{
-	/* bits @high to @low inclusive, empty when @high < @low */
-	if (high < low)
-		return 0;
-	return (~0ULL >> (63 - high)) & (~0ULL << low);
-}
-
-static const struct mode *paging_mode(const struct walk *walk)
-{
-	if (!(walk->cr4 & CR4_PAE))
-		return &mode_32bit;
-	if (!(walk->efer & EFER_LMA))
-		return &mode_pae;
-	return walk->cr4 & CR4_LA57 ? &mode_5level : &mode_4level;
-}
-
-static bool canonical(u64 linear, const struct mode *mode)
+static bool canonical(u64 linear, const struct walk_mode *mode)
 {
 	unsigned int width = 12 + mode->levels * mode->index_bits;
 	s64 sign = (s64)linear >> (width - 1);
@@ -89,7 +106,7 @@ static bool canonical(u64 linear, const struct mode *mode)
 }
 
 /* Is this entry the last one: a page, not a table? */
-static bool is_leaf(const struct walk *walk, const struct mode *mode,
+static bool is_leaf(const struct walk *walk, const struct walk_mode *mode,
 		    unsigned int level, u64 entry)
 {
 	if (level == 1)
@@ -105,32 +122,19 @@ static bool is_leaf(const struct walk *walk, const struct mode *mode,
 }
 
 /* Bits that must be zero in a present entry (SDM 3A 4.3 to 4.5). */
-static u64 reserved_bits(const struct walk *walk, const struct mode *mode,
+static u64 reserved_bits(const struct walk *walk, const struct walk_mode *mode,
 			 unsigned int level, bool leaf)
 {
-	u64 reserved = 0;
-
+	if (level == 1)
+		return walk->reserved;
 	if (mode == &mode_32bit)
 		/* PSE-36: bits 20 to 13 are address, 21 is reserved */
-		return leaf && level == 2 ? BIT_ULL(21) : 0;
-
-	if (walk->phys_bits < 52)
-		reserved |= bits(51, walk->phys_bits);
-	if (mode == &mode_pae) {
-		if (level == 3)
-			return reserved | bits(63, 52) | bits(8, 5) |
-			       bits(2, 1);
-		reserved |= bits(62, 52);
-	}
-	if (!(walk->efer & EFER_NXE))
-		reserved |= PTE_NX;
-	if (leaf && level == 2)
-		reserved |= bits(20, 13);
-	else if (leaf && level == 3)
-		reserved |= bits(29, 13);
-	else if (!leaf && level >= 4)
-		reserved |= PTE_LARGE;
-	return reserved;
+		return leaf ? BIT_ULL(21) : 0;
+	if (mode == &mode_pae && level == 3)
+		return walk->reserved | bits(63, 52) | bits(8, 5) | bits(2, 1);
+	if (leaf)
+		return walk->reserved | (level == 2 ? bits(20, 13) : bits(29, 13));
+	return level >= 4 ? walk->reserved | PTE_LARGE : walk->reserved;
 }
 
 /* The page-fault error code of this access, without P and RSVD. */
@@ -150,10 +154,11 @@ static u32 access_code(const struct walk *walk, unsigned int access)
 	return code;
 }
 
-/* SDM 3A 4.6.1; the rights are those of all levels together. */
-static bool allowed(const struct walk *walk, unsigned int access, bool user,
-		    bool writable, bool no_execute)
+/* SDM 3A 4.6.1; the rights are those of all levels together. NX is reserved without NXE. */
+static bool allowed(const struct walk *walk, unsigned int access, u64 every, u64 any)
 {
+	bool user = every & PTE_USER, writable = every & PTE_WRITE, no_execute = any & PTE_NX;
+
 	if (walk->user && !user)
 		return false;
 	if (access & WALK_FETCH)
@@ -166,38 +171,40 @@ static bool allowed(const struct walk *walk, unsigned int access, bool user,
 	return true;
 }
 
-static u64 load_entry(const void *host, const struct mode *mode)
+static u64 load_entry(const void *host, const struct walk_mode *mode)
 {
 	if (mode->entry == 4)
 		return __atomic_load_n((const u32 *)host, __ATOMIC_ACQUIRE);
 	return __atomic_load_n((const u64 *)host, __ATOMIC_ACQUIRE);
 }
 
-static void set_bits(void *host, const struct mode *mode, u64 set)
+/* In ROM they cannot be set, nor are they missed. */
+static void set_bits(const struct walk *walk, u64 gpa, const struct walk_mode *mode, u64 set)
 {
+	void *host = guest_mem_at_writable(walk->mem, gpa, mode->entry);
+
+	if (!host)
+		return;
 	if (mode->entry == 4)
 		__atomic_fetch_or((u32 *)host, (u32)set, __ATOMIC_RELAXED);
 	else
 		__atomic_fetch_or((u64 *)host, set, __ATOMIC_RELAXED);
 }
 
-/* Physical address of the table or page that an entry names. */
-static u64 entry_address(const struct mode *mode, unsigned int level,
-			 u64 entry, bool leaf)
+/* Physical address of the table, or of the page of 1 << @shift bytes, that an entry names. */
+static u64 entry_address(const struct walk_mode *mode, unsigned int shift, u64 entry,
+			 bool leaf)
 {
-	unsigned int shift = 12 + (level - 1) * mode->index_bits;
+	u64 address = entry & (mode->entry == 4 ? bits(31, 12) : bits(51, 12));
 
-	if (!leaf)
-		return mode->entry == 4 ? entry & bits(31, 12) :
-					  entry & bits(51, 12);
+	if (!leaf || shift == 12)
+		return address;
 	if (mode == &mode_32bit)
-		return level == 2 ? (entry & bits(31, 22)) |
-				    (entry & bits(20, 13)) << 19 :
-				    entry & bits(31, 12);
-	return entry & bits(51, shift);
+		return (entry & bits(31, 22)) | (entry & bits(20, 13)) << 19;
+	return address & ~(BIT_ULL(shift) - 1);
 }
 
-static u64 root(const struct walk *walk, const struct mode *mode)
+static u64 root(const struct walk *walk, const struct walk_mode *mode)
 {
 	if (mode == &mode_32bit)
 		return walk->cr3 & bits(31, 12);
@@ -222,12 +229,12 @@ static u64 root(const struct walk *walk, const struct mode *mode)
 enum walk_result walk_linear(const struct walk *walk, u64 linear,
 			     unsigned int access, u64 *gpa, u32 *error_code)
 {
-	const struct mode *mode;
-	void *entries[5];
-	unsigned int level, i, used = 0;
-	bool user = true, writable = true, no_execute = false;
-	bool leaf = false;
-	u64 table, entry = 0;
+	const struct walk_mode *mode = walk->mode;
+	unsigned int level = mode->levels, shift = 12 + level * mode->index_bits;
+	u64 table, entry, every = ~0ULL, any = 0;
+	u64 seen[5], at[5];
+	unsigned int i, used = 0;
+	bool leaf;
 
 	if (!(walk->efer & EFER_LMA))
 		linear &= 0xffffffff;
@@ -235,18 +242,17 @@ enum walk_result walk_linear(const struct walk *walk, u64 linear,
 		*gpa = linear;
 		return WALK_OK;
 	}
-	mode = paging_mode(walk);
-	if (mode->levels >= 4 && !canonical(linear, mode))
+	if (level >= 4 && !canonical(linear, mode))
 		return WALK_NOT_CANONICAL;
 
 	table = root(walk, mode);
-	for (level = mode->levels; level; level--) {
-		unsigned int shift = 12 + (level - 1) * mode->index_bits;
-		u64 index = (linear >> shift) & (BIT_ULL(mode->index_bits) - 1);
-		void *host = guest_mem_at(walk->mem,
-					  table + index * mode->entry,
-					  mode->entry);
+	do {
+		u64 where;
+		void *host;
 
+		shift -= mode->index_bits;
+		where = table + (linear >> shift & (BIT_ULL(mode->index_bits) - 1)) * mode->entry;
+		host = guest_mem_at(walk->mem, where, mode->entry);
 		if (!host)
 			return WALK_NO_TABLE;
 		entry = load_entry(host, mode);
@@ -262,23 +268,16 @@ enum walk_result walk_linear(const struct walk *walk, u64 linear,
 		}
 		/* PAE's top entries carry no rights and no accessed bit */
 		if (!(mode == &mode_pae && level == 3)) {
-			user &= !!(entry & PTE_USER);
-			writable &= !!(entry & PTE_WRITE);
-			no_execute |= mode->entry == 8 &&
-				      (walk->efer & EFER_NXE) &&
-				      (entry & PTE_NX);
-			/* in ROM the bits cannot be set, nor are they missed */
-			entries[used++] =
-				guest_mem_at_writable(walk->mem,
-						      table + index *
-						      mode->entry, mode->entry);
+			every &= entry;
+			any |= entry;
+			seen[used] = entry;
+			at[used++] = where;
 		}
-		table = entry_address(mode, level, entry, leaf);
-		if (leaf)
-			break;
-	}
+		table = entry_address(mode, shift, entry, leaf);
+		level--;
+	} while (!leaf);
 
-	if (!allowed(walk, access, user, writable, no_execute)) {
+	if (!allowed(walk, access, every, any)) {
 		*error_code = access_code(walk, access) | PF_PRESENT;
 		return WALK_FAULT;
 	}
@@ -287,10 +286,9 @@ enum walk_result walk_linear(const struct walk *walk, u64 linear,
 
 		if (i == used - 1 && access & WALK_WRITE)
 			set |= PTE_DIRTY;
-		if (entries[i] && (load_entry(entries[i], mode) & set) != set)
-			set_bits(entries[i], mode, set);
+		if ((seen[i] & set) != set)
+			set_bits(walk, at[i], mode, set);
 	}
-	*gpa = table | (linear & bits(12 + (level - 1) * mode->index_bits - 1,
-				      0));
+	*gpa = table | (linear & (BIT_ULL(shift) - 1));
 	return WALK_OK;
 }

@@ -56,6 +56,8 @@
 #define SEG_L		BIT(13)
 #define SEG_DB		BIT(14)
 
+struct walk_mode;
+
 /**
  * struct walk - the paging state of a vCPU
  * @mem:	where the tables are
@@ -65,7 +67,8 @@
  * @efer:	EFER
  * @user:	the access is made at CPL 3
  * @ac:		RFLAGS.AC
- * @phys_bits:	MAXPHYADDR; bits above are reserved
+ * @mode:	the shape of the tables
+ * @reserved:	bits that are zero in each entry that is present
  */
 struct walk {
 	const struct guest_mem *mem;
@@ -75,7 +78,8 @@ struct walk {
 	u64 efer;
 	bool user;
 	bool ac;
-	unsigned int phys_bits;
+	const struct walk_mode *mode;
+	u64 reserved;
 };
 
 enum walk_result {
