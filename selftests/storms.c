@@ -3,8 +3,8 @@
  * storms.c - the owner's memory in a storm: everything that calls the mmu
  * notifier, while guests write patterns and verify them
  *
- * Two vCPUs own every other page of the region.  Each writes into three words
- * of each of its pages what names the page, the word and the round, and keeps
+ * Four vCPUs share the pages of the region, one after the other.  Each writes into three
+ * words of each of its pages what names the page, the word and the round, and keeps
  * the round apart, in memory that no storm touches.  When it comes back, the
  * words must be what it wrote last: a write that was lost, or that went to a
  * page that had been taken away, shows.  Only where the owner throws memory
@@ -29,7 +29,7 @@
 #define REGION		(2 * SZ_2M)
 #define MAX_PAGES	(REGION / PAGE_SIZE)
 #define SMALL		64	/* pages, of the storms that do not want 2 MiB */
-#define VCPUS		2
+#define VCPUS		4
 /* Times that the memory is hit in one storm. */
 #define HITS		120
 
@@ -88,6 +88,7 @@ static void guest_storm(u64 id)
  * @vcpu:	its vCPUs
  * @thread:	each runs one
  * @mem:	the region, 2 MiB aligned
+ * @spare:	memory that hit_slot() puts in its place
  * @pages:	of it
  * @random:	what the storm does next
  * @faults:	runs that ended because the memory was away
@@ -96,7 +97,7 @@ struct storm {
 	struct vm vm;
 	struct vcpu vcpu[VCPUS];
 	pthread_t thread[VCPUS];
-	u8 *mem;
+	u8 *mem, *spare;
 	u32 pages;
 	struct random random;
 	volatile u64 faults;
@@ -113,6 +114,24 @@ static u8 *map_aligned(u64 bytes)
 	return p;
 }
 
+/* Where the guest found no memory: behind its slot, or no slot. */
+static u64 fault_gpa(const struct mvm_run *run)
+{
+	switch (run->exit_reason) {
+	case MVM_EXIT_MEMORY_FAULT:
+		return run->memory.gpa;
+	case MVM_EXIT_MMIO:
+		return run->mmio.gpa;
+	default:
+		return 0;
+	}
+}
+
+static bool in_region(const struct storm *s, u64 gpa)
+{
+	return gpa >= GPA && gpa < GPA + s->pages * PAGE_SIZE;
+}
+
 static void *run_vcpu(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -123,9 +142,7 @@ static void *run_vcpu(void *arg)
 		if (guest_is_done(vcpu))
 			break;
 		/* the region is away for the moment; whoever took it needs time */
-		if (vcpu->run->exit_reason != MVM_EXIT_MEMORY_FAULT ||
-		    vcpu->run->memory.gpa < GPA ||
-		    vcpu->run->memory.gpa >= GPA + s->pages * PAGE_SIZE)
+		if (!in_region(s, fault_gpa(vcpu->run)))
 			FAIL("exit is %s", exit_text(vcpu));
 		vcpu->run->action = MVM_ACTION_RETRY;
 		__atomic_fetch_add(&s->faults, 1, __ATOMIC_RELAXED);
@@ -134,7 +151,7 @@ static void *run_vcpu(void *arg)
 	return NULL;
 }
 
-/* Both guests have gone round since. */
+/* All guests have gone round since. */
 static void wait_rounds(struct storm *s)
 {
 	u64 before[VCPUS];
@@ -321,6 +338,41 @@ static void hit_pageout(struct storm *s)
 	CHECK_OK(madvise(at, size, MADV_PAGEOUT));
 }
 
+/*
+ * The slot goes, and comes back with other memory of the same content.  Who still has
+ * the old memory reads rubbish, and what it writes there is lost.
+ */
+static void hit_slot(struct storm *s)
+{
+	size_t size = s->pages * PAGE_SIZE;
+	u8 *old = s->mem;
+
+	if (!s->spare)
+		s->spare = map_aligned(REGION);
+	vm_slot_remove(&s->vm, SLOT_FREE);
+	memcpy(s->spare, old, size);
+	memset(old, 0xbd, size);
+	pause_a_little(s);
+	for (size_t i = 0; i < size; i++)
+		if (old[i] != 0xbd)
+			FAIL("a guest wrote to offset 0x%zx of a slot that is gone", i);
+	vm_slot(&s->vm, SLOT_FREE, 0, GPA, REGION, s->spare);
+	s->mem = s->spare;
+	s->spare = old;
+}
+
+/* Slots come and go beside the one that the guests use; it stays what it is. */
+static void hit_neighbour(struct storm *s)
+{
+	if (!s->spare)
+		s->spare = map_aligned(REGION);
+	vm_slot(&s->vm, SLOT_FREE + 1, 0, GPA + REGION, REGION, s->spare);
+	vm_slot(&s->vm, SLOT_FREE + 2, MVM_SLOT_READONLY, GPA - REGION, REGION, s->mem);
+	pause_a_little(s);
+	vm_slot_remove(&s->vm, SLOT_FREE + 2);
+	vm_slot_remove(&s->vm, SLOT_FREE + 1);
+}
+
 static void storm(void (*hit)(struct storm *s), u32 hits, bool lossy)
 {
 	struct storm s;
@@ -351,6 +403,19 @@ static void test_mprotect(void)
 static void test_fork(void)
 {
 	storm(hit_fork, HITS / 5, false);
+}
+
+static void hit_slots(struct storm *s)
+{
+	if (random_below(&s->random, 2))
+		hit_slot(s);
+	else
+		hit_neighbour(s);
+}
+
+static void test_slots(void)
+{
+	storm(hit_slots, HITS, false);
 }
 
 /* ------------------------------------------------------------------------
@@ -590,7 +655,7 @@ static void test_ksm(void)
 static void test_all(void)
 {
 	static void (*const hits[])(struct storm *s) = {
-		hit_dontneed, hit_mremap, hit_mprotect, hit_pageout, hit_fork,
+		hit_dontneed, hit_mremap, hit_mprotect, hit_pageout, hit_slots,
 	};
 	struct storm s;
 
@@ -601,7 +666,7 @@ static void test_all(void)
 		if (which == 0)
 			hit_fork(&s);
 		else
-			hits[which % 4](&s);
+			hits[which % ARRAY_SIZE(hits)](&s);
 		pause_a_little(&s);
 		if (i % 64 == 63) {
 			CHECK_OK(madvise(s.mem, SZ_2M, MADV_HUGEPAGE));
@@ -644,6 +709,7 @@ static const struct test tests[] = {
 	{ "storm: mremap away and back loses nothing", test_mremap, 60 },
 	{ "storm: mprotect loses nothing", test_mprotect, 60 },
 	{ "storm: fork parts the memory and loses nothing", test_fork, 60 },
+	{ "storm: slots go and come back with other memory, and nothing is lost", test_slots, 60 },
 	{ "storm: pages go to swap and come back", test_swap, 60 },
 	{ "storm: huge pages are collapsed and split", test_collapse, 60 },
 	{ "storm: khugepaged collapses while the guests write", test_khugepaged, 60 },
