@@ -457,13 +457,14 @@ static noinline enum exit_result forward_io(struct mvm_vcpu *vcpu)
 			     (io.flags & MVM_IO_STRING ? WITH_SREGS : 0));
 }
 
-/* Qualification: SDM 3C table 28-5. */
+/* Qualification: SDM 3C table 28-5.  An instruction: no event is being delivered. */
 static enum exit_result exit_io(struct mvm_vcpu *vcpu)
 {
-	unsigned long qualification = vcpu->exit_qualification;
+	unsigned long qualification = vmcs_read(EXIT_QUALIFICATION);
 	u8 bytes = (qualification & 7) + 1, use;
 	u16 port = qualification >> 16;
 
+	vcpu->exit_qualification = qualification;
 	/* OUT with a doorbell, or posted; neither IN (bit 3) nor OUTS (bit 4). */
 	use = qualification & (BIT(3) | BIT(4)) ? PORT_EXITS : mvm_port_use(vcpu->vm, port);
 	if (use == PORT_EXITS || !mvm_port_write(vcpu, use, port, bytes, out_data(vcpu, bytes)))
@@ -666,7 +667,7 @@ static const struct exit_op exit_ops[] = {
 	OP(MONITOR_INSTRUCTION, exits_other, exit_refuse),
 	OP(CR_ACCESS, exits_cr, exit_cr_access, DETAILED),
 	OP(DR_ACCESS, exits_dr, exit_dr_access, DETAILED),
-	OP(IO_INSTRUCTION, exits_io, exit_io, DETAILED),
+	OP(IO_INSTRUCTION, exits_io, exit_io),
 	OP(MSR_READ, exits_rdmsr, exit_rdmsr),
 	OP(MSR_WRITE, exits_wrmsr, exit_wrmsr),
 	OP(EPT_VIOLATION, ept_faults, exit_ept_violation, DETAILED),

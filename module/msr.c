@@ -57,12 +57,17 @@ static noinline int read_special(struct mvm_vcpu *vcpu, u32 index, u64 *data)
 	case MSR_IA32_APICBASE:
 		*data = vcpu->lapic.base;
 		return 0;
-	case MSR_TSC_AUX:
+	default:			/* TSC_AUX */
 		*data = vcpu->msr.tsc_aux;
 		return vcpu->msr.swap_tsc_aux ? 0 : -EINVAL;
-	default:			/* TSC_DEADLINE, x2APIC */
-		return lapic_msr_read(&vcpu->lapic, index, mvm_vcpu_tsc(vcpu), data);
 	}
+}
+
+/* The local APIC's: those that guests use most, by far, need no row. */
+static bool is_lapic(u32 index)
+{
+	return (index >= MSR_APIC_FIRST && index <= MSR_APIC_LAST) ||
+	       index == MSR_IA32_TSC_DEADLINE;
 }
 
 /**
@@ -75,8 +80,11 @@ static noinline int read_special(struct mvm_vcpu *vcpu, u32 index, u64 *data)
  */
 int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data)
 {
-	const struct msr_row *row = msr_find(index);
+	const struct msr_row *row;
 
+	if (is_lapic(index))
+		return lapic_msr_read(&vcpu->lapic, index, mvm_vcpu_tsc(vcpu), data);
+	row = msr_find(index);
 	if (!row)
 		return -ENOENT;
 	if (row->special)
@@ -100,9 +108,12 @@ int mvm_msr_read(struct mvm_vcpu *vcpu, u32 index, u64 *data)
  */
 int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 {
-	const struct msr_row *row = msr_find(index);
+	const struct msr_row *row;
 	int ret;
 
+	if (is_lapic(index))
+		return lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu));
+	row = msr_find(index);
 	if (!row)
 		return -ENOENT;
 	if (!host && row->write_ignored)
@@ -124,9 +135,6 @@ int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 		/* The APIC-access page may have to go: run.c. */
 		vcpu->msr.reopen = true;
 		return 0;
-	case MSR_IA32_TSC_DEADLINE:
-	case MSR_APIC_FIRST ... MSR_APIC_LAST:
-		return lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu));
 	case MSR_EFER:
 		return write_efer(vcpu, data);
 	case MSR_IA32_DEBUGCTLMSR:
