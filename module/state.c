@@ -17,33 +17,29 @@
  * System registers
  */
 
-/* A member of struct mvm_sregs that is a VMCS field as it stands, or must be 0. */
-struct sregs_field {
-	u16 offset, bytes, field;
-};
+/* Registers of struct mvm_sregs that are fields of the VMCS as they stand. */
+#define SEGMENTS(OP)									\
+	OP(cs, CS) OP(ds, DS) OP(es, ES) OP(fs, FS) OP(gs, GS) OP(ss, SS) OP(tr, TR)	\
+	OP(ldt, LDTR)
+#define TABLES(OP) OP(gdt, GDTR) OP(idt, IDTR)
 
-#define MUST_BE_0	0	/* not a field of the guest */
+/* One by one: each exit for MMIO reads them all. */
+#define READ_TABLE(reg, name)								\
+	out->reg.base = vmcs_read(GUEST_##name##_BASE);					\
+	out->reg.limit = vmcs_read(GUEST_##name##_LIMIT);
+#define READ_SEGMENT(reg, name) READ_TABLE(reg, name)					\
+	out->reg.selector = vmcs_read(GUEST_##name##_SELECTOR);				\
+	out->reg.access = vmcs_read(GUEST_##name##_AR_BYTES);
 
-/* clang-format off */
-#define MEMBER(member, field) \
-	{ offsetof(struct mvm_sregs, member), sizeof_field(struct mvm_sregs, member), field }
-#define TABLE(member, name)							\
-	MEMBER(member.base, GUEST_##name##_BASE),				\
-	MEMBER(member.limit, GUEST_##name##_LIMIT),			\
-	MEMBER(member.reserved, MUST_BE_0)
-#define SEGMENT(member, name)							\
-	MEMBER(member.selector, GUEST_##name##_SELECTOR),			\
-	MEMBER(member.access, GUEST_##name##_AR_BYTES), TABLE(member, name)
+#define WRITE_TABLE(reg, name)								\
+	vmcs_write(GUEST_##name##_BASE, sregs->reg.base);				\
+	vmcs_write(GUEST_##name##_LIMIT, sregs->reg.limit);
+#define WRITE_SEGMENT(reg, name) WRITE_TABLE(reg, name)					\
+	vmcs_write(GUEST_##name##_SELECTOR, sregs->reg.selector);			\
+	vmcs_write(GUEST_##name##_AR_BYTES, sregs->reg.access);
 
-static const struct sregs_field sregs_fields[] = {
-	SEGMENT(cs, CS), SEGMENT(ds, DS), SEGMENT(es, ES), SEGMENT(fs, FS),
-	SEGMENT(gs, GS), SEGMENT(ss, SS), SEGMENT(tr, TR), SEGMENT(ldt, LDTR),
-	TABLE(gdt, GDTR), TABLE(idt, IDTR), MEMBER(dr7, GUEST_DR7),
-};
-/* clang-format on */
-
-#define for_each_sregs_field(f)	\
-	for (f = sregs_fields; f < sregs_fields + ARRAY_SIZE(sregs_fields); f++)
+#define RESERVED(reg, name)								\
+	| sregs->reg.reserved[0] | sregs->reg.reserved[1] | sregs->reg.reserved[2]
 
 /**
  * mvm_state_fill_sregs() - the system registers
@@ -53,19 +49,11 @@ static const struct sregs_field sregs_fields[] = {
 void mvm_state_fill_sregs(struct mvm_vcpu *vcpu, void *sregs)
 {
 	struct mvm_sregs *out = sregs;
-	const struct sregs_field *f;
 
 	memset(out, 0, sizeof(*out));
-	for_each_sregs_field(f) {
-		if (f->field == MUST_BE_0)
-			continue;
-		if (f->bytes == 8)
-			*(u64 *)(sregs + f->offset) = vmcs_read(f->field);
-		else if (f->bytes == 4)
-			*(u32 *)(sregs + f->offset) = vmcs_read(f->field);
-		else
-			*(u16 *)(sregs + f->offset) = vmcs_read(f->field);
-	}
+	SEGMENTS(READ_SEGMENT)
+	TABLES(READ_TABLE)
+	out->dr7 = vmcs_read(GUEST_DR7);
 	out->cr0 = mvm_guest_cr0();
 	/* In a running window the guest's CR2 is in the CPU. */
 	out->cr2 = READ_ONCE(vcpu->in_window) ? native_read_cr2() : vcpu->cr2;
@@ -94,15 +82,10 @@ int mvm_ioctl_get_sregs(struct mvm_vcpu *vcpu, void *args)
 static void set_sregs(struct mvm_vcpu *vcpu, void *in)
 {
 	const struct mvm_sregs *sregs = in;
-	const struct sregs_field *f;
 
-	for_each_sregs_field(f) {
-		unsigned long value = 0;
-
-		memcpy(&value, in + f->offset, f->bytes);
-		if (f->field != MUST_BE_0)
-			vmcs_write(f->field, value);
-	}
+	SEGMENTS(WRITE_SEGMENT)
+	TABLES(WRITE_TABLE)
+	vmcs_write(GUEST_DR7, sregs->dr7);
 	mvm_set_guest_crs(vcpu, sregs->cr0, sregs->cr3, sregs->cr4, sregs->efer);
 }
 
@@ -115,12 +98,8 @@ static bool sregs_fit(const struct mvm_sregs *sregs, const struct mvm_cpuid_tabl
 
 static bool sregs_ok(struct mvm_vcpu *vcpu, const struct mvm_sregs *sregs)
 {
-	const struct sregs_field *f;
-
-	for_each_sregs_field(f) {
-		if (f->field == MUST_BE_0 && memchr_inv((void *)sregs + f->offset, 0, f->bytes))
-			return false;
-	}
+	if (0 SEGMENTS(RESERVED) TABLES(RESERVED))
+		return false;
 	return sregs_fit(sregs, &vcpu->cpuid) && sregs->cr8 <= 15 && !(sregs->dr6 >> 32) &&
 	       !(sregs->dr7 >> 32);
 }
