@@ -595,28 +595,34 @@ static u32 read_register(struct mvm_lapic_state *l, u32 index, u64 now)
 	}
 }
 
+/* EOI (SDM 3A 11.8.5): what was in service no longer is; the I/O APIC is told. */
+static void end_of_interrupt(struct mvm_lapic_state *l)
+{
+	int vector = highest_vector(l, APIC_ISR);
+
+	/* without a request nothing comes of it */
+	l->changed |= highest_vector(l, APIC_IRR) >= 0;
+	if (vector < 0)
+		return;
+	__clear_bit(vector_bit(vector), VECTORS(l, APIC_ISR));
+	if (test_bit(vector_bit(vector), VECTORS(l, APIC_TMR)))
+		l->eoi = vector;
+}
+
 /* @index is a register that can be written; reserved bits of @value are ignored. */
 static void write_register(struct mvm_lapic_state *l, u32 index, u32 value, u64 now)
 {
 	u32 *reg = lapic_reg(l, index << 4), count;
 	bool counted;
-	int vector;
 
-	/* an EOI is no matter of the timer's, and without a request nothing comes of it */
-	if (index != REG(APIC_EOI))
-		timer_expire(l, now);
-	l->changed |= index != REG(APIC_EOI) || highest_vector(l, APIC_IRR) >= 0;
+	if (index == REG(APIC_EOI)) {	/* no matter of the timer's */
+		end_of_interrupt(l);
+		return;
+	}
+	timer_expire(l, now);
+	l->changed = true;
 	value &= lapic_registers[index].writable;
 	switch (index) {
-	case REG(APIC_EOI):
-		vector = highest_vector(l, APIC_ISR);
-		if (vector < 0)
-			break;
-		__clear_bit(vector_bit(vector), VECTORS(l, APIC_ISR));
-		/* the I/O APIC is told (SDM 3A 11.8.5) */
-		if (test_bit(vector_bit(vector), VECTORS(l, APIC_TMR)))
-			l->eoi = vector;
-		break;
 	case REG(APIC_ESR):
 		*reg = l->esr_pending;
 		l->esr_pending = 0;
@@ -753,10 +759,9 @@ int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data)
  */
 int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now)
 {
-	u32 reg = lapic_find(index - APIC_BASE_MSR, MW);
-	const struct lapic_register *r = &lapic_registers[reg];
-	/* read-only bits are ignored; ESR alone must be written with 0 */
-	u64 valid = r->writable | (reg == REG(APIC_ESR) ? 0 : r->readonly);
+	const struct lapic_register *r;
+	u64 valid;
+	u32 reg;
 
 	if (index == MSR_IA32_TSC_DEADLINE) {
 		timer_expire(l, now);
@@ -764,6 +769,10 @@ int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now)
 			l->timer_expiry = data;
 		return 0;
 	}
+	reg = lapic_find(index - APIC_BASE_MSR, MW);
+	r = &lapic_registers[reg];
+	/* read-only bits are ignored; ESR alone must be written with 0 */
+	valid = r->writable | (reg == REG(APIC_ESR) ? 0 : r->readonly);
 	if (reg == REG(APIC_ICR))
 		valid |= GENMASK_ULL(63, 32);
 	if (!reg || lapic_mode(l->base) != LAPIC_X2APIC || data & ~valid ||
@@ -774,6 +783,28 @@ int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now)
 		*lapic_reg(l, APIC_ICR2) = data >> 32;
 	write_register(l, reg, data, now);
 	return 0;
+}
+
+/**
+ * lapic_msr_write_quick() - the two writes of an x2APIC's MSRs that come most often:
+ *			     EOI, and SELF_IPI, which need no time
+ * @l:		local APIC
+ * @index:	of the MSR
+ * @data:	new value
+ *
+ * Return: false, and nothing has changed: it is another write, or a faulty one.
+ */
+bool lapic_msr_write_quick(struct mvm_lapic_state *l, u32 index, u64 data)
+{
+	if (lapic_mode(l->base) != LAPIC_X2APIC)
+		return false;
+	if (index == MSR_X2APIC_EOI && !data)
+		end_of_interrupt(l);
+	else if (index == MSR_X2APIC_SELF_IPI && data >= 16 && data < 256)
+		lapic_accept(l, data, false);
+	else
+		return false;
+	return true;
 }
 
 /* ------------------------------------------------------------------------

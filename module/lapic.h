@@ -21,6 +21,9 @@
 #define LAPIC_BROADCAST	0xffffffffU	/* destination: every local APIC */
 #define LAPIC_NEVER	(~0ULL)		/* lapic_timer_remaining(): not armed */
 
+#define MSR_X2APIC_EOI		(APIC_BASE_MSR + (APIC_EOI >> 4))
+#define MSR_X2APIC_SELF_IPI	(APIC_BASE_MSR + (APIC_SELF_IPI >> 4))
+
 enum lapic_mode { LAPIC_DISABLED, LAPIC_XAPIC, LAPIC_X2APIC };
 
 /* Delivery modes (SDM 3A 11.6.1), as in the ICR, the LVT and MSI data. */
@@ -108,6 +111,7 @@ int lapic_set_base(struct mvm_lapic_state *l, u64 value, bool guest, bool x2apic
 int lapic_xapic_access(struct mvm_lapic_state *l, struct mvm_lapic_access *args, u64 now);
 void lapic_written(struct mvm_lapic_state *l, u32 offset, u64 now);
 int lapic_msr_read(struct mvm_lapic_state *l, u32 index, u64 now, u64 *data);
+bool lapic_msr_write_quick(struct mvm_lapic_state *l, u32 index, u64 data);
 int lapic_msr_write(struct mvm_lapic_state *l, u32 index, u64 data, u64 now);
 
 u64 lapic_timer_remaining(struct mvm_lapic_state *l, u64 now);

@@ -1609,6 +1609,58 @@ static void writes_of_the_cpu_are_writes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, *lapic_reg(l, APIC_ESR), 0x60);
 }
 
+/* The quick way does what the long way does, or nothing. */
+static void quick_writes_are_writes(struct kunit *test)
+{
+	static const u64 values[] = { 0, 1, 15, 16, 0x31, 0x52, 0xff, 0x100, 1ULL << 32 | 0x31 };
+	struct mvm_lapic_state *l = start(test, LAPIC_X2APIC), *other = start(test, LAPIC_X2APIC);
+	unsigned int done[2] = { 0 };
+	struct rnd_state rnd;
+	int i, vector;
+
+	prandom_seed_state(&rnd, 5);
+	for (i = 0; i < 20000; i++) {
+		u32 index = MSR(i % 4 == 3 ? prandom_u32_state(&rnd) % 0x40 << 4 :
+				i & 1 ? APIC_EOI : APIC_SELF_IPI);
+		u64 value = i % 3 ? 0x10 + prandom_u32_state(&rnd) % 0xf0 :
+				    values[prandom_u32_state(&rnd) % ARRAY_SIZE(values)];
+
+		if (index == MSR(APIC_EOI) && i % 8)
+			value = 0;
+		l->changed = false;
+		l->eoi = 0;
+		/* some are level triggered, and what is pending is taken into service */
+		if (i % 5 == 0) {
+			lapic_accept(l, 0x20 + i % 0xe0, i & 8);
+			vector = lapic_pending(l);
+			if (vector >= 0)
+				lapic_acknowledge(l, vector);
+		}
+		*whole(other) = *whole(l);
+		other->page = whole(other)->page;
+		if (!lapic_msr_write_quick(l, index, value)) {
+			other->page = l->page;
+			KUNIT_ASSERT_EQ(test, 0, memcmp(l, other, sizeof(*l)));
+			other->page = whole(other)->page;
+			KUNIT_ASSERT_EQ(test, 0, memcmp(l->page, other->page, LAPIC_PAGE_SIZE));
+			continue;
+		}
+		done[index == MSR(APIC_EOI)]++;
+		KUNIT_ASSERT_EQ(test, 0, lapic_msr_write(other, index, value, TEST_NOW));
+		KUNIT_ASSERT_EQ(test, l->eoi, other->eoi);
+		KUNIT_ASSERT_EQ(test, l->changed, other->changed);
+		KUNIT_ASSERT_EQ(test, l->esr_pending, other->esr_pending);
+		KUNIT_ASSERT_EQ_MSG(test, 0, memcmp(l->page, other->page, LAPIC_PAGE_SIZE),
+				    "%#llx to %#x", value, index);
+	}
+	KUNIT_EXPECT_GT(test, done[0], 3000U);
+	KUNIT_EXPECT_GT(test, done[1], 3000U);
+	/* only in x2APIC mode are there such MSRs */
+	l = start(test, LAPIC_XAPIC);
+	KUNIT_EXPECT_FALSE(test, lapic_msr_write_quick(l, MSR(APIC_EOI), 0));
+	KUNIT_EXPECT_FALSE(test, lapic_msr_write_quick(l, MSR(APIC_SELF_IPI), 0x31));
+}
+
 /* ------------------------------------------------------------------------
  * State
  */
@@ -2076,6 +2128,7 @@ static struct kunit_case lapic_cases[] = {
 	KUNIT_CASE(vectors_are_where_the_cpu_looks),
 	KUNIT_CASE(tpr_threshold),
 	KUNIT_CASE(writes_of_the_cpu_are_writes),
+	KUNIT_CASE(quick_writes_are_writes),
 	KUNIT_CASE(state_round_trip),
 	KUNIT_CASE(state_timer_goes_on),
 	KUNIT_CASE(state_validation),

@@ -112,7 +112,8 @@ int mvm_msr_write(struct mvm_vcpu *vcpu, u32 index, u64 data, bool host)
 	int ret;
 
 	if (is_lapic(index))
-		return lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu));
+		return lapic_msr_write_quick(&vcpu->lapic, index, data) ? 0 :
+			lapic_msr_write(&vcpu->lapic, index, data, mvm_vcpu_tsc(vcpu));
 	row = msr_find(index);
 	if (!row)
 		return -ENOENT;
