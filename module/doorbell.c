@@ -19,11 +19,11 @@
  * @vcpu: vCPU whose window is open
  * @port: the port
  * @bytes: width
- * @data: value, zero extended
+ * @eax: EAX; the low @bytes are written
  *
  * Return: false: the ring is full.
  */
-bool mvm_post_write(struct mvm_vcpu *vcpu, u16 port, u8 bytes, u32 data)
+bool mvm_post_write(struct mvm_vcpu *vcpu, u16 port, u8 bytes, u32 eax)
 {
 	struct mvm_vm *vm = vcpu->vm;
 	bool posted;
@@ -31,7 +31,7 @@ bool mvm_post_write(struct mvm_vcpu *vcpu, u16 port, u8 bytes, u32 data)
 	/* One ring for all vCPUs: so their writes stay in order, too. */
 	raw_spin_lock(&vm->ring_lock);
 	posted = ring_post(vm->ring, &vm->ring_head, (struct mvm_posted_write){
-		.port = port, .bytes = bytes, .data = data,
+		.port = port, .bytes = bytes, .data = port_data(eax, bytes),
 	});
 	raw_spin_unlock(&vm->ring_lock);
 	if (posted) {

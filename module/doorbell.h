@@ -11,23 +11,14 @@
 #include "vcpu.h"
 #include "vm.h"
 
-/* What OUT to a port does; anything but PORT_EXITS is for mvm_port_write(). */
-static inline u8 mvm_port_use(struct mvm_vm *vm, u16 port)
-{
-	const struct mvm_ports *ports = smp_load_acquire(&vm->ports);
-
-	return ports ? smp_load_acquire(&ports->use[port]) : PORT_EXITS;
-}
-
-bool mvm_post_write(struct mvm_vcpu *vcpu, u16 port, u8 bytes, u32 data);
+bool mvm_post_write(struct mvm_vcpu *vcpu, u16 port, u8 bytes, u32 eax);
 
 /**
  * mvm_port_write() - try to serve an OUT here
  * @vcpu: vCPU whose window is open
- * @use: of the port: mvm_port_use(), not PORT_EXITS
  * @port: the port
  * @bytes: width
- * @data: value, zero extended
+ * @eax: EAX; the low @bytes are written
  *
  * eventfd_signal() takes spinlocks that are not raw and may wake threads.  With
  * IRQs off that is allowed, in a window as in an interrupt: nothing raw is held, so
@@ -36,14 +27,17 @@ bool mvm_post_write(struct mvm_vcpu *vcpu, u16 port, u8 bytes, u32 data);
  *
  * Return: false: it is an ordinary exit.
  */
-static __always_inline bool mvm_port_write(struct mvm_vcpu *vcpu, u8 use, u16 port, u8 bytes,
-					   u32 data)
+static __always_inline bool mvm_port_write(struct mvm_vcpu *vcpu, u16 port, u8 bytes, u32 eax)
 {
+	const struct mvm_ports *ports = smp_load_acquire(&vcpu->vm->ports);
+	u8 use = ports ? smp_load_acquire(&ports->use[port]) : PORT_EXITS;
 	const struct port_doorbell *doorbell;
 
+	if (use == PORT_EXITS)
+		return false;
 	if (use == PORT_POSTED)
-		return mvm_post_write(vcpu, port, bytes, data);
-	doorbell = ports_find_doorbell(vcpu->vm->ports, use, bytes, data);
+		return mvm_post_write(vcpu, port, bytes, eax);
+	doorbell = ports_find_doorbell(ports, use, bytes, eax);
 	if (!doorbell)
 		return false;
 	vcpu->stats.doorbells++;

@@ -410,12 +410,6 @@ static enum exit_result exit_dr_access(struct mvm_vcpu *vcpu)
 	return EXIT_CLOSE;	/* breakpoints are loaded when the window opens */
 }
 
-/* The low @bytes of RAX, zero extended. */
-static u32 out_data(const struct mvm_vcpu *vcpu, u8 bytes)
-{
-	return gpr_read(vcpu, MVM_RAX) & (~0U >> (32 - 8 * bytes));
-}
-
 /*
  * INS and OUTS are forwarded with what the CPU says about them; their memory
  * operand is user space's business.
@@ -449,7 +443,7 @@ static noinline enum exit_result forward_io(struct mvm_vcpu *vcpu)
 		/* A prefix without meaning, and an IN finds no data. */
 		io.flags &= MVM_IO_IN;
 		if (!io.flags)
-			io.data = out_data(vcpu, io.bytes);
+			io.data = port_data(gpr_read(vcpu, MVM_RAX), io.bytes);
 	}
 	vcpu->io = io;
 	vcpu->run->io = io;
@@ -461,20 +455,21 @@ static noinline enum exit_result forward_io(struct mvm_vcpu *vcpu)
 static enum exit_result exit_io(struct mvm_vcpu *vcpu)
 {
 	unsigned long qualification = vmcs_read(EXIT_QUALIFICATION);
-	u8 bytes = (qualification & 7) + 1, use;
-	u16 port = qualification >> 16;
 
-	vcpu->exit_qualification = qualification;
 	/* OUT with a doorbell, or posted; neither IN (bit 3) nor OUTS (bit 4). */
-	use = qualification & (BIT(3) | BIT(4)) ? PORT_EXITS : mvm_port_use(vcpu->vm, port);
-	if (use == PORT_EXITS || !mvm_port_write(vcpu, use, port, bytes, out_data(vcpu, bytes)))
+	if (qualification & (BIT(3) | BIT(4)) ||
+	    !mvm_port_write(vcpu, qualification >> 16, (qualification & 7) + 1,
+			    gpr_read(vcpu, MVM_RAX))) {
+		vcpu->exit_qualification = qualification;
 		return forward_io(vcpu);
+	}
 	skip(vcpu);
 	/*
 	 * The eventfd may be one that sends an interrupt to this vCPU: the request
 	 * is set, but no IPI comes from one's own CPU.
 	 */
-	return READ_ONCE(vcpu->requests) || vcpu->rung ? EXIT_CLOSE : EXIT_RESUME;
+	return READ_ONCE(vcpu->requests) || (IS_ENABLED(CONFIG_PREEMPT_RT) && vcpu->rung) ?
+		EXIT_CLOSE : EXIT_RESUME;
 }
 
 /* An access to an MSR that we do not serve: user space does, or it faults. */

@@ -38,24 +38,33 @@ struct mvm_ports {
 	struct port_doorbell doorbells[1 + MVM_MAX_DOORBELLS];	/* the first is none */
 };
 
+/* What a write of @bytes, 1, 2 or 4, takes of EAX; there is room for all of 3 bits, and 1. */
+static inline u32 port_data(u32 eax, u8 bytes)
+{
+	static const u32 masks[9] = { [1] = 0xff, [2] = 0xffff, [4] = ~0U };
+
+	return eax & masks[bytes];
+}
+
 /**
  * ports_find_doorbell() - which doorbell does a write ring?
  * @ports: others may change it
  * @use: what it says of the port, not PORT_POSTED; read once, by the caller
  * @bytes: width of the write
- * @data: its value, zero extended
+ * @eax: EAX; the low @bytes are the value
  *
  * Return: the doorbell, or NULL.
  */
 static __always_inline const struct port_doorbell *
-ports_find_doorbell(const struct mvm_ports *ports, u8 use, u8 bytes, u32 data)
+ports_find_doorbell(const struct mvm_ports *ports, u8 use, u8 bytes, u32 eax)
 {
 	const struct port_doorbell *doorbell;
 
 	for (; use; use = READ_ONCE(doorbell->next)) {
 		doorbell = &ports->doorbells[use];
+		OPTIMIZER_HIDE_VAR(doorbell);	/* compute the address once */
 		if ((!doorbell->bytes || doorbell->bytes == bytes) &&
-		    (!doorbell->match || doorbell->data == data))
+		    (!doorbell->match || doorbell->data == port_data(eax, bytes)))
 			return doorbell;
 	}
 	return NULL;
