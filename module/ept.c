@@ -43,12 +43,13 @@ static u64 *ept_child(u64 entry)
  */
 u64 *ept_walk(const struct mvm_ept *ept, u64 gpa, unsigned int *level)
 {
-	unsigned int at = EPT_LEVELS;
+	unsigned int at = EPT_LEVELS, wanted = *level;
 	u64 *entry = &ept->root[ept_index(gpa, at)];
 
-	while (at > *level && ept_is_table(*entry, at)) {
+	/* 9 bits of the address at each level, from the top */
+	for (gpa <<= 64 - EPT_GPA_BITS + 9; at > wanted && ept_is_table(*entry, at); gpa <<= 9) {
 		at--;
-		entry = &ept_child(*entry)[ept_index(gpa, at)];
+		entry = &ept_child(*entry)[gpa >> (64 - 9)];
 	}
 	*level = at;
 	return entry;

@@ -34,8 +34,8 @@
  * entries 2 MiB or a level 1 table, and so on; the root is the level 4 table.
  */
 #define EPT_LEVELS	4
-#define EPT_LEVEL_4K	1
-#define EPT_LEVEL_2M	2
+#define EPT_LEVEL_4K	1U
+#define EPT_LEVEL_2M	2U
 #define EPT_ENTRIES	512
 /* bits of a GPA that four levels translate */
 #define EPT_GPA_BITS	48

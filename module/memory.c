@@ -192,22 +192,22 @@ static struct mvm_mem_slot *slot_find(struct mvm_memory *memory, u64 gpa)
 }
 
 /*
- * A 2 MiB page around the fault: it has to lie in the slot and have the same
+ * Try a 2 MiB page around the fault? It has to lie in the slot and have the same
  * offset on both sides, and nothing may have forced 4 KiB pages there: a table
  * goes away when its last page is zapped, as when the host collapses pages.
  */
-static bool fault_may_be_large(const struct mvm_memory *memory, const struct mvm_mem_slot *slot,
-			       const struct fault *fault, u64 access)
+static void fault_choose_level(const struct mvm_memory *memory, const struct mvm_mem_slot *slot,
+			       struct fault *fault, u64 access)
 {
 	u64 offset = ALIGN_DOWN(fault->gpa, SZ_2M) - slot->gpa;
-	unsigned int level = EPT_LEVEL_4K;
 
+	fault->level = EPT_LEVEL_4K;
 	if (!mvm_caps.ept_2m || !IS_ALIGNED(fault->gpa ^ fault->hva, SZ_2M) ||
 	    offset >= slot->length || slot->length - offset < SZ_2M ||
 	    (access == EPT_EXEC && !large_pages_execute()))
-		return false;
-	ept_walk(&memory->ept, fault->gpa, &level);
-	return level >= EPT_LEVEL_2M;
+		return;
+	ept_walk(&memory->ept, fault->gpa, &fault->level);
+	fault->level = min(fault->level, EPT_LEVEL_2M);
 }
 
 /* Set @fault going.  Returns the slot; NULL: that is MMIO. */
@@ -216,15 +216,16 @@ static struct mvm_mem_slot *fault_find_slot(struct mvm_memory *memory, struct fa
 {
 	struct mvm_mem_slot *slot = slot_find(memory, gpa);
 
-	*fault = (struct fault){ .gpa = gpa, .write = access == EPT_WRITE, .level = EPT_LEVEL_4K };
+	/* The rest is not needed before it is set. */
+	fault->gpa = gpa;
+	fault->write = access == EPT_WRITE;
 	if (!slot)
 		return NULL;
 	fault->hva = slot->hva + (gpa - slot->gpa);
 	fault->writable = !(slot->flags & MVM_SLOT_READONLY);
 	if (fault->write && !fault->writable)
 		return NULL;
-	if (fault_may_be_large(memory, slot, fault, access))
-		fault->level = EPT_LEVEL_2M;
+	fault_choose_level(memory, slot, fault, access);
 	fault->slots_removed = memory->slots_removed;
 	fault->slot = slot;
 	return slot;
