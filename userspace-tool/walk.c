@@ -95,6 +95,7 @@ void walk_init(struct walk *walk, const struct guest_mem *mem,
 	};
 	walk->mode = paging_mode(walk);
 	walk->reserved = always_reserved(walk, phys_bits);
+	walk->address = walk->mode->entry == 4 ? bits(31, 12) : bits(51, 12);
 }
 
 static bool canonical(u64 linear, const struct walk_mode *mode)
@@ -192,25 +193,18 @@ static void set_bits(const struct walk *walk, u64 gpa, const struct walk_mode *m
 }
 
 /* Physical address of the table, or of the page of 1 << @shift bytes, that an entry names. */
-static u64 entry_address(const struct walk_mode *mode, unsigned int shift, u64 entry,
-			 bool leaf)
+static u64 entry_address(const struct walk *walk, unsigned int shift, u64 entry, bool leaf)
 {
-	u64 address = entry & (mode->entry == 4 ? bits(31, 12) : bits(51, 12));
-
 	if (!leaf || shift == 12)
-		return address;
-	if (mode == &mode_32bit)
+		return entry & walk->address;
+	if (walk->mode == &mode_32bit)
 		return (entry & bits(31, 22)) | (entry & bits(20, 13)) << 19;
-	return address & ~(BIT_ULL(shift) - 1);
+	return entry & walk->address & ~(BIT_ULL(shift) - 1);
 }
 
-static u64 root(const struct walk *walk, const struct walk_mode *mode)
+static u64 root(const struct walk *walk)
 {
-	if (mode == &mode_32bit)
-		return walk->cr3 & bits(31, 12);
-	if (mode == &mode_pae)
-		return walk->cr3 & bits(31, 5);
-	return walk->cr3 & bits(51, 12);
+	return walk->cr3 & (walk->mode == &mode_pae ? bits(31, 5) : walk->address);
 }
 
 /**
@@ -245,7 +239,7 @@ enum walk_result walk_linear(const struct walk *walk, u64 linear,
 	if (level >= 4 && !canonical(linear, mode))
 		return WALK_NOT_CANONICAL;
 
-	table = root(walk, mode);
+	table = root(walk);
 	do {
 		u64 where;
 		void *host;
@@ -273,7 +267,7 @@ enum walk_result walk_linear(const struct walk *walk, u64 linear,
 			seen[used] = entry;
 			at[used++] = where;
 		}
-		table = entry_address(mode, shift, entry, leaf);
+		table = entry_address(walk, shift, entry, leaf);
 		level--;
 	} while (!leaf);
 

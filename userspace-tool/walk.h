@@ -69,6 +69,7 @@ struct walk_mode;
  * @ac:		RFLAGS.AC
  * @mode:	the shape of the tables
  * @reserved:	bits that are zero in each entry that is present
+ * @address:	bits of an entry that are an address
  */
 struct walk {
 	const struct guest_mem *mem;
@@ -80,6 +81,7 @@ struct walk {
 	bool ac;
 	const struct walk_mode *mode;
 	u64 reserved;
+	u64 address;
 };
 
 enum walk_result {
