@@ -9,6 +9,7 @@
 #include <linux/moduleparam.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <asm/tsc.h>
 #include "doorbell.h"
 #include "inject.h"
@@ -418,7 +419,8 @@ static void wait_halted(struct mvm_vcpu *vcpu)
 	u64 start = rdtsc(), poll = min(vcpu->halt_poll, most);
 
 	vcpu->stats.halts++;
-	while (rdtsc() - start < poll && !need_resched()) {
+	/* A thread that waits for this CPU has better use for it. */
+	while (rdtsc() - start < poll && !need_resched() && single_task_running()) {
 		if (must_attend(vcpu)) {
 			vcpu->stats.halts_polled++;
 			return;

@@ -12,6 +12,7 @@
 #include "bench/bench.h"
 #include "bench/boot.h"
 #include "cmd.h"
+#include "pin.h"
 #include "report.h"
 #include "vm.h"
 
@@ -240,8 +241,8 @@ static unsigned int vcpus_of(const struct bench_row *row)
 	return row->second ? BENCH_VCPUS : 1;
 }
 
-static int measure_operation(struct bench_report *report, size_t row, enum bench_column column,
-			     const struct choice *choice, bool *borrows)
+static int measure_in_vm(struct bench_report *report, size_t row, enum bench_column column,
+			 const struct choice *choice, bool *borrows)
 {
 	struct bench_vm vm;
 	int status = bench_vm_create(&vm, backend_of(column), vcpus_of(report->rows[row]));
@@ -258,6 +259,22 @@ static int measure_operation(struct bench_report *report, size_t row, enum bench
 	if (status == STATUS_OK && column != BENCH_KVM)
 		*borrows = bench_mini_vm_borrows(&vm);
 	bench_vm_destroy(&vm);
+	return status;
+}
+
+static int measure_operation(struct bench_report *report, size_t row, enum bench_column column,
+			     const struct choice *choice, bool *borrows)
+{
+	struct pin_mask before;
+	int status;
+
+	if (!report->rows[row]->rival)
+		return measure_in_vm(report, row, column, choice, borrows);
+	status = bench_rival_stay(&before);
+	if (status != STATUS_OK)
+		return status;
+	status = measure_in_vm(report, row, column, choice, borrows);
+	pin_restore(&before);
 	return status;
 }
 

@@ -17,6 +17,7 @@
 #include "shared.h"
 
 struct bench_backend;
+struct pin_mask;
 struct vm;
 
 /* the first is asked; rows that want it have a second one */
@@ -103,6 +104,10 @@ int bench_vm_create(struct bench_vm *vm, const struct bench_backend *backend, un
 void bench_vm_destroy(struct bench_vm *vm);
 int bench_vm_ask(struct bench_vm *vm, enum bench_code code, u64 rounds, u64 *ticks);
 
+/* rival.c */
+int bench_rival_stay(struct pin_mask *before);
+int bench_rival_ask(struct bench_vm *vm, enum bench_code code, u64 rounds, u64 tsc_khz, u64 *ticks);
+
 /**
  * struct bench_row - an operation that is measured
  * @op:		its name, for the command line and for programs
@@ -117,6 +122,7 @@ int bench_vm_ask(struct bench_vm *vm, enum bench_code code, u64 rounds, u64 *tic
  * @per:	what is shown is so many rounds; 0: one
  * @wiring:	of BENCH_PORT_WIRED
  * @waiter:	with BENCH_BELL: a thread sleeps until the bell rings, again and again
+ * @rival:	what counts is what it takes from a thread that computes on the same CPU
  * @second:	wants a second vCPU, and two CPUs to run them on
  * @boot:	no operation of the guest, but the boot of a kernel: see boot.c
  * @prepare:	before each series: @rounds are about to come
@@ -134,6 +140,7 @@ struct bench_row {
 	unsigned int per;
 	enum bench_wiring wiring;
 	bool waiter;
+	bool rival;
 	bool second;
 	bool boot;
 	int (*prepare)(struct bench_vm *vm, u64 rounds);

@@ -17,15 +17,19 @@
 #define ROUNDS_MIN	4
 #define ROUNDS_MAX	4096
 
-static int series(struct bench_vm *vm, const struct bench_row *row, u64 rounds, u64 *ticks)
+static int series(struct bench_vm *vm, const struct bench_row *row, u64 rounds, u64 tsc_khz,
+		  u64 *ticks)
 {
 	int status = row->prepare ? row->prepare(vm, rounds) : STATUS_OK;
 
-	return status == STATUS_OK ? bench_vm_ask(vm, row->code, rounds, ticks) : status;
+	if (status != STATUS_OK)
+		return status;
+	return row->rival ? bench_rival_ask(vm, row->code, rounds, tsc_khz, ticks) :
+			    bench_vm_ask(vm, row->code, rounds, ticks);
 }
 
 /* K: by doubling. */
-static int choose_rounds(struct bench_vm *vm, const struct bench_row *row, u64 enough,
+static int choose_rounds(struct bench_vm *vm, const struct bench_row *row, u64 tsc_khz,
 			 u64 *rounds)
 {
 	int status;
@@ -35,8 +39,8 @@ static int choose_rounds(struct bench_vm *vm, const struct bench_row *row, u64 e
 	if (*rounds)
 		return STATUS_OK;
 	for (*rounds = ROUNDS_MIN; *rounds < ROUNDS_MAX; *rounds *= 2) {
-		status = series(vm, row, *rounds, &ticks);
-		if (status != STATUS_OK || ticks >= enough)
+		status = series(vm, row, *rounds, tsc_khz, &ticks);
+		if (status != STATUS_OK || ticks >= SERIES_US * tsc_khz / 1000)
 			return status;
 	}
 	return STATUS_OK;
@@ -71,10 +75,10 @@ int bench_measure(struct bench_vm *vm, const struct bench_row *row, unsigned int
 		tries = row->tries;
 
 	vm->shared->delay = row->delay_us * vm->apic_timer_khz / 1000;
-	status = choose_rounds(vm, row, SERIES_US * tsc_khz / 1000, &rounds);
+	status = choose_rounds(vm, row, tsc_khz, &rounds);
 	for (i = 0; status == STATUS_OK && i < (row->whole ? tries : 2 * tries); i++) {
 		twice = i & 1 || row->whole;
-		status = series(vm, row, rounds << twice, &ticks);
+		status = series(vm, row, rounds << twice, tsc_khz, &ticks);
 		if (status != STATUS_OK)
 			break;
 		if (ticks < best[twice])
@@ -109,7 +113,7 @@ int bench_mark(struct bench_vm *vm, const struct bench_row *row, u64 before, u64
 	int status;
 
 	vm->shared->delay = row->delay_us * vm->apic_timer_khz / 1000;
-	status = series(vm, row, before, &ticks);
+	status = series(vm, row, before, 0, &ticks);
 	vm->shared->trace = 1;
-	return status == STATUS_OK ? series(vm, row, rounds, &ticks) : status;
+	return status == STATUS_OK ? series(vm, row, rounds, 0, &ticks) : status;
 }
