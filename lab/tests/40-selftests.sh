@@ -19,14 +19,14 @@ selftests() {
 	run_programs selftests /selftests/ "${programs[@]}"
 }
 
-entry smp 'guests with up to 8 vCPUs on 2 CPUs: INIT and SIPI, IPIs in all modes, no wake-up lost, a TSC that never goes back; also where the CPU delivers interrupts by itself' 350
+entry smp 'guests with up to 8 vCPUs on 2 CPUs: INIT and SIPI, IPIs in all modes, no wake-up of a million lost, a TSC that never goes back; also where the CPU delivers interrupts by itself' 450
 smp() {
 	write_apicv_wrapper
 	RUN_OPTIONS=(--no-tool --cpus 2 --add "$WORK/apicv:/selftests/apicv")
 	PROGRAM_SECONDS=400 run_programs smp /selftests/ smp 'apicv smp init:' 'apicv smp ipi:' 'apicv smp wake:'
 }
 
-long_entry smp-for-long 'no wake-up of 100,000 is lost, and the TSC does not go back in as many reads' 900
+long_entry smp-for-long 'no wake-up of five million is lost, and the TSC does not go back in 100,000 reads' 900
 smp_for_long() {
 	local status=0
 	"$LAB_ROOT/lab/run" --no-tool --cpus 2 --timeout 7200 -- \
@@ -53,6 +53,7 @@ write_apicv_wrapper() {
 		#!/bin/sh
 		# apicv PROGRAM WORD
 		rmmod mini_vm
+		export SMP_ROUNDS=2000
 		insmod /lab/mini_vm.ko apicv=1 && exec "/selftests/$@"
 	END
 	chmod +x "$WORK/apicv"
