@@ -6,10 +6,15 @@
  *
  * A fault is noted in the window and becomes a kernel warning when it is closed.
  */
+#include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include "vcpu.h"
 #include "vm.h"
 #include "vmx_ops.h"
+
+unsigned long mvm_debug_tsc_back;
+module_param_named(debug_tsc_back, mvm_debug_tsc_back, ulong, 0644);
+MODULE_PARM_DESC(debug_tsc_back, "ticks that the TSC seems to go back by in each suspend");
 
 /* Of each vCPU, by VPID; its runner's alone. */
 static struct vcpu_book {

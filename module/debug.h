@@ -27,8 +27,11 @@ void mvm_debug_entering(struct mvm_vcpu *vcpu);
 void mvm_debug_exited(struct mvm_vcpu *vcpu);
 void mvm_debug_closed(struct mvm_vcpu *vcpu);
 #define mvm_debug(what, object)	mvm_debug_##what(object)
+/* vm.c: ticks that the TSC seems to have gone back by in a suspend */
+extern unsigned long mvm_debug_tsc_back;
 #else
 #define mvm_debug(what, object)	do { } while (0)
+#define mvm_debug_tsc_back	0
 #endif
 
 #endif /* MVM_DEBUG_H */

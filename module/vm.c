@@ -16,6 +16,7 @@
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <asm/tsc.h>
+#include "debug.h"
 #include "doorbell.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -307,7 +308,7 @@ static u64 tsc_at_suspend;
 
 static int suspend(void)
 {
-	tsc_at_suspend = rdtsc();
+	tsc_at_suspend = rdtsc() + mvm_debug_tsc_back;
 	return 0;
 }
 

@@ -340,7 +340,7 @@ static void guests_slept(u64 ms)
 	}
 }
 
-static void suspend_as_far_as(const char *state, const char *level)
+static void need_suspend(const char *state, const char *level)
 {
 	dev_fd();
 	if (!file_has(PM_TEST, level))
@@ -348,15 +348,25 @@ static void suspend_as_far_as(const char *state, const char *level)
 	if (!file_has(PM_STATE, state))
 		test_skip("this machine has no state '%s'", state);
 	CHECK(file_write(PM_DELAY, "1"));
+}
+
+static void suspend_once(const char *state, const char *level)
+{
+	CHECK(file_write(PM_TEST, level));
+	if (!file_write(PM_STATE, state))
+		FAIL("%s as far as %s: %m", state, level);
+	CHECK(file_write(PM_TEST, "none"));
+}
+
+static void suspend_as_far_as(const char *state, const char *level)
+{
+	need_suspend(state, level);
 	start_guests();
 	guests_live();
 	for (u32 round = 0; round < 2; round++) {
 		for (u32 i = 0; i < VMS; i++)
 			*GUEST_VAR(&vms[i], max_gap) = 0;
-		CHECK(file_write(PM_TEST, level));
-		if (!file_write(PM_STATE, state))
-			FAIL("%s as far as %s: %m", state, level);
-		CHECK(file_write(PM_TEST, "none"));
+		suspend_once(state, level);
 		guests_slept(DELAY * 1000 * 3 / 4);
 	}
 	stop_guests();
@@ -378,13 +388,93 @@ static void test_suspend_platform(void)
 	suspend_as_far_as("freeze", "platform");
 }
 
-/* The other CPUs go offline, then all but the firmware's part. */
-static void test_suspend_core(void)
+static void need_deep(void)
 {
 	if (!file_has(PM_MEM, "deep"))
 		test_skip("the firmware does not offer suspend to RAM");
 	CHECK(file_write(PM_MEM, "deep"));
+}
+
+/* The other CPUs go offline, then all but the firmware's part. */
+static void test_suspend_core(void)
+{
+	need_deep();
 	suspend_as_far_as("mem", "core");
+}
+
+static volatile u64 token, last_tsc, token_stop;
+
+/* Two vCPUs in turn: the TSC is never less than what the other one has read. */
+static void guest_token(u64 id)
+{
+	while (!token_stop) {
+		u64 now;
+
+		if (token % 2 != id) {
+			gpause();
+			continue;
+		}
+		now = grdtsc();
+		GUEST_ASSERT(now >= last_tsc);
+		last_tsc = now;
+		token++;
+	}
+}
+
+static void wait_tokens(struct vm *vm, struct vcpu *pair)
+{
+	u64 before = *GUEST_VAR(vm, token);
+
+	for (u32 ms = 0; *GUEST_VAR(vm, token) < before + 10; ms++) {
+		for (u32 i = 0; i < 2; i++)
+			if (vcpu_poll(&pair[i], 0)) {
+				guest_check(&pair[i]);
+				FAIL("vCPU %u: %s", i, exit_text(&pair[i]));
+			}
+		if (ms > 20000)
+			FAIL("the guest stands still");
+		usleep(1000);
+	}
+}
+
+#define TSC_BACK	"/sys/module/mini_vm/parameters/debug_tsc_back"
+
+/* The module believes that the TSC went back by a minute: see module/debug.c. */
+static void test_suspend_tsc(void)
+{
+	u64 back = 60000 * (u64)dev_info()->tsc_khz, before;
+	struct vcpu pair[2];
+	char text[24];
+	struct vm vm;
+
+	if (access(TSC_BACK, F_OK))
+		test_skip("needs a module built with MVM_DEBUG=1");
+	need_deep();
+	need_suspend("mem", "core");
+	vm_create(&vm, 0);
+	guest_image(&vm);
+	for (u32 i = 0; i < 2; i++) {
+		vcpu_create(&pair[i], &vm, i);
+		guest_vcpu(&pair[i], guest_token, i);
+		vcpu_run_async(&pair[i]);
+	}
+	wait_tokens(&vm, pair);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)back);
+	CHECK(file_write(TSC_BACK, text));
+	for (u32 round = 0; round < 2; round++) {
+		before = *GUEST_VAR(&vm, last_tsc);
+		suspend_once("mem", "core");
+		wait_tokens(&vm, pair);
+		/* what was lost is made up for, once */
+		CHECK(*GUEST_VAR(&vm, last_tsc) - before >= back);
+		CHECK(*GUEST_VAR(&vm, last_tsc) - before < 2 * back);
+	}
+	CHECK(file_write(TSC_BACK, "0"));
+	*GUEST_VAR(&vm, token_stop) = 1;
+	for (u32 i = 0; i < 2; i++) {
+		CHECK(vcpu_poll(&pair[i], 5000));
+		guest_check(&pair[i]);
+	}
 }
 
 static const struct test tests[] = {
@@ -399,6 +489,7 @@ static const struct test tests[] = {
 	{ "suspend: as far as devices", test_suspend_devices, 60 },
 	{ "suspend: as far as the platform", test_suspend_platform, 60 },
 	{ "suspend: to RAM, all but the firmware's part", test_suspend_core, 60 },
+	{ "suspend: a TSC that goes back does not for guests, and vCPUs agree", test_suspend_tsc, 60 },
 };
 
 TEST_MAIN(tests)

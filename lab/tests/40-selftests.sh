@@ -78,6 +78,12 @@ storms_on_two_cpus() {
 	PROGRAM_SECONDS=400 run_programs two-cpus /selftests/ storms hostevents
 }
 
+long_entry suspend-hides-a-lost-tsc 'a TSC that goes back while the host sleeps does not for a guest, and its vCPUs agree' 120
+suspend_hides_a_lost_tsc() {
+	RUN_OPTIONS=(--no-tool)
+	MVM_DEBUG=1 run_programs lost-tsc /selftests/ 'hostevents TSC'
+}
+
 long_entry silicon-in-the-lab 'the checklist for real CPUs runs through in the lab, and no row passes: what only silicon shows is marked so' 400
 silicon_in_the_lab() {
 	local status=0
