@@ -1128,12 +1128,12 @@ static void test_tsc_moving(void)
 	crew_create(&crew, 2, guest_tsc, 0);
 	*GUEST_VAR(&crew.vm, tsc_rounds) = ~0UL;
 	crew_run(&crew);
-	for (int i = 0; i < 200; i++) {
+	for (u32 i = 0; i < rounds(20000) / 100; i++) {
 		char name[32];
 
 		for (u32 id = 0; id < 2; id++) {
 			snprintf(name, sizeof(name), THREADS "%u", id);
-			CHECK(pin_tasks(name, (i + (int)id) % 2));
+			CHECK(pin_tasks(name, (int)(i + id) % 2));
 		}
 		usleep(2000);
 		CHECK(!vcpu_poll(&crew.vcpu[0], 0));
@@ -1175,23 +1175,23 @@ static void test_tsc_adjust(void)
 /* Under load, each from CPU to CPU. */
 static void test_moving(void)
 {
+	u32 n = 3 * rounds(20000) / 200, moves = 0;
 	struct crew crew;
-	u32 moves = 0;
 
 	if (host_cpus() < 2)
 		test_skip("this needs 2 CPUs");
 	crew_create(&crew, 3, guest_turns, 0);
 	*GUEST_VAR(&crew.vm, max_turns) = ~0U;
 	crew_run(&crew);
-	for (int i = 0; i < 300; i++) {
+	for (u32 i = 0; i < n; i++) {
 		char name[32];
 
-		snprintf(name, sizeof(name), THREADS "%d", i % 3);
+		snprintf(name, sizeof(name), THREADS "%u", i % 3);
 		moves += pin_tasks(name, i / 3 & 1);
 		usleep(1000);
 		CHECK(!vcpu_poll(&crew.vcpu[0], 0));
 	}
-	CHECK(moves >= 300);
+	CHECK(moves >= n);
 	*GUEST_VAR(&crew.vm, max_turns) = 0;
 	crew_done(&crew, 20);
 	diag("%llu turns", (unsigned long long)*GUEST_VAR(&crew.vm, turns));
