@@ -1646,6 +1646,95 @@ static void test_deadline(void)
 		run_timer_guest(guest_no_deadline, 0);
 }
 
+static void arm_timer(u32 mode, u32 count)
+{
+	if (mode == LVT_DEADLINE)
+		gwrmsr(MSR_TSC_DEADLINE, grdtsc() + tsc_of(count));
+	else
+		wr(R_TMICT, count);
+}
+
+/* By a count of 0, or by a change of the mode. */
+static void disarm_timer(u32 mode, bool by_mode)
+{
+	if (by_mode)
+		wr(R_LVTT, (mode == LVT_DEADLINE ? 0 : LVT_DEADLINE) | LVT_MASKED);
+	else if (mode == LVT_DEADLINE)
+		gwrmsr(MSR_TSC_DEADLINE, 0);
+	else
+		wr(R_TMICT, 0);
+}
+
+#define RACES		1500
+
+/*
+ * The timer is disarmed in the moment in which it expires: its interrupt has come, or
+ * is pending, or never comes.  @modes: there is a mode with a deadline.
+ */
+static void guest_timer_races(u64 modes)
+{
+	u32 state = 1, early = 0, late = 0;
+
+	start_x2apic();
+	wr(R_TDCR, 0xb);
+	for (u32 i = 0; i < RACES; i++) {
+		u32 mode = modes && i % 2 ? LVT_DEADLINE : 0, count, came;
+		u64 start, wait;
+
+		state = state * 1103515245 + 12345;
+		count = timer_us(10) + (state >> 16) % timer_us(10);
+		/* up to 10 us before or after */
+		state = state * 1103515245 + 12345;
+		wait = tsc_of(count - timer_us(10) + (state >> 16) % timer_us(20));
+		n_order = 0;
+		wr(R_LVTT, mode | 0x60);
+		arm_timer(mode, count);
+		start = grdtsc();
+		gsti();
+		while (grdtsc() - start < wait)
+			;
+		gcli();
+		disarm_timer(mode, modes && i % 3 == 0);
+		came = n_order + bit_of(R_IRR, 0x60);
+		GUEST_ASSERT(came <= 1);
+		early += !came;
+		late += came;
+		start = grdtsc();
+		gsti();
+		while (grdtsc() - start < tsc_of(timer_us(25)))
+			;
+		gcli();
+		GUEST_EQ(n_order, came);
+		/* armed anew it comes, and once */
+		n_order = 0;
+		wr(R_LVTT, mode | 0x61);
+		arm_timer(mode, count);
+		/* a second time before the first has come, or not */
+		if (i % 5 == 0)
+			arm_timer(mode, 2 * count);
+		while (!n_order) {
+			gsti_hlt();
+			gcli();
+		}
+		wait = tsc_of(timer_us(5) + (i % 5 ? 0 : 2 * count));
+		start = grdtsc();
+		gsti();
+		while (grdtsc() - start < wait)
+			;
+		gcli();
+		GUEST_EQ(order[0], 0x61);
+		GUEST_ASSERT(n_order == 1 || (i % 5 == 0 && n_order == 2));
+		wr(R_TMICT, 0);
+	}
+	GUEST_ASSERT(early > RACES / 10);
+	GUEST_ASSERT(late > RACES / 10);
+}
+
+static void test_timer_races(void)
+{
+	run_timer_guest(guest_timer_races, dev_info()->capabilities & MVM_CAP_TSC_DEADLINE);
+}
+
 static void guest_timer_hlt(u64 deadline)
 {
 	(void)deadline;
@@ -1893,6 +1982,7 @@ static const struct test tests[] = {
 	{ "timer: comes in time when nothing else happens", test_punctual },
 	{ "timer: periodic, masked, stopped", test_periodic },
 	{ "timer: TSC deadline, or #GP where it is not offered", test_deadline },
+	{ "timer: disarmed and programmed anew in the moment it expires", test_timer_races, 60 },
 	{ "timer: wakes from HLT", test_timer_hlt },
 	{ "timer: expires while the vCPU is stopped", test_timer_stopped },
 	{ "state: get and set carry everything over", test_round_trip },
