@@ -1009,7 +1009,7 @@ static void turns_of(u32 n, u32 count)
 	crew_create(&crew, n, guest_turns, 0);
 	*GUEST_VAR(&crew.vm, max_turns) = count;
 	crew_run(&crew);
-	crew_done(&crew, 60 + count / 500);
+	crew_done(&crew, 60 + count / 10000);
 	for (u32 id = 0; id < n; id++)
 		halts += vcpu_stat(&crew.vcpu[id], "halts");
 	diag("%u wake-ups, %llu times a thread slept", count, (unsigned long long)halts);
