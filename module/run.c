@@ -36,11 +36,11 @@ void mvm_vcpu_request(struct mvm_vcpu *vcpu, enum mvm_request request)
 {
 	set_bit(request, &vcpu->requests);
 	smp_mb__after_atomic();
-	/* Who lends itself may be gone before we have woken it. */
+	/* One that is stopped looks when it runs.  Who lends itself may be gone meanwhile. */
 	rcu_read_lock();
 	if (READ_ONCE(vcpu->in_window))
 		kick_process(READ_ONCE(vcpu->runner));
-	else
+	else if (mvm_vcpu_runs(vcpu))
 		wake_up_process(READ_ONCE(vcpu->runner));
 	rcu_read_unlock();
 }
