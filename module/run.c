@@ -472,7 +472,7 @@ static enum exit_result run_window(struct mvm_vcpu *vcpu)
 	 * Not at each write: on the same CPU each would switch to the reader and back.
 	 * An exit is told first: mvm_run_ended().
 	 */
-	if (vcpu->posted && result != EXIT_USER) {
+	if (vcpu->posted && result != EXIT_USER && !vcpu->posted_exits) {
 		vcpu->posted = false;
 		wake_up_poll(&vcpu->vm->ring_wait, EPOLLPRI);
 	}
@@ -638,6 +638,7 @@ int mvm_run_start(struct mvm_vcpu *vcpu, bool lend)
 	lockdep_assert_held(&vcpu->lock);
 	if (ret)
 		return ret;
+	vcpu->posted_exits = lend;
 	lend = lend && segments_are_null();
 	vcpu->switches = ~0UL;
 	spin_lock_irq(&vcpu->wait.lock);

@@ -151,6 +151,7 @@ struct mvm_vcpu {
 	struct mvm_exit_mmio fault;		/* [R] EPT violation, served outside */
 	struct mvm_fault_cache fault_cache;	/* [R] */
 	bool posted;				/* [R] writes, and nobody was told */
+	bool posted_exits;			/* [R] who runs it is told by an exit: MVM_RUN_LEND */
 	struct eventfd_ctx *rung;		/* [R] PREEMPT_RT: to be signalled behind the window */
 
 	struct mvm_vcpu_stats stats;		/* [R] to change, [a] to read */

@@ -434,6 +434,9 @@ enum exit_result mvm_window_run(struct mvm_vcpu *vcpu)
 		if (result == EXIT_INJECT)
 			result = mvm_inject_events(vcpu);
 	}
+	/* Who lends a thread reads the ring when it gets it back. */
+	if (unlikely(vcpu->posted) && vcpu->posted_exits && result <= EXIT_YIELD)
+		result = mvm_exit_user(vcpu, MVM_EXIT_INTR, 0);
 	vcpu->cr2 = native_read_cr2();
 	window_close(&window);
 	mvm_after_window(vcpu, result);

@@ -412,6 +412,154 @@ static void test_wake_full(void)
 }
 
 /* ------------------------------------------------------------------------
+ * Who lends a thread is told by an exit
+ */
+
+/* Posts @n writes when it may, and is silent from then on. */
+static void guest_post_and_halt(u64 n)
+{
+	while (!flag)
+		gpause();
+	for (u32 i = 1; i <= n; i++)
+		gout32(PORT, i);
+	rounds = 1;
+	for (;;)
+		ghlt();
+}
+
+static void guest_post_and_run(u64 n)
+{
+	(void)n;
+	gout32(PORT, 1);
+	for (;;)
+		gpause();
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* MVM_RUN; false: the run went on for so long. */
+static bool run_for(const struct vcpu *vcpu, u32 flags, u32 us)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	int error;
+
+	sigaction(SIGALRM, &sa, NULL);
+	ualarm(us, 0);
+	error = sys_run(vcpu->fd, flags) ? errno : 0;
+	ualarm(0, 0);
+	CHECK(!error || error == EINTR);
+	return !error;
+}
+
+static void told_by_exit(const struct vcpu *vcpu)
+{
+	CHECK_EQ(vcpu->run->exit_reason, MVM_EXIT_INTR);
+	CHECK_EQ(vcpu->run->immediate_exit, 0);
+}
+
+static void lend_and_post(void (*guest)(u64 arg))
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	for (u32 i = 0; i < 20; i++) {
+		guest_create(&vm, &vcpu, 0, guest, 1);
+		CHECK_OK(try_posted(&vm, 0, PORT, 1));
+		*GUEST_VAR(&vm, flag) = 1;
+		CHECK(run_for(&vcpu, MVM_RUN_LEND, 900000));
+		told_by_exit(&vcpu);
+		next_is(&vcpu, PORT, 4, 1);
+		none_left(&vcpu);
+		/* once; it runs on as it did before */
+		if (i < 3)
+			CHECK(!run_for(&vcpu, MVM_RUN_LEND, 50000));
+		vm_destroy(&vm);
+		CHECK_OK(close(vcpu.fd));
+	}
+}
+
+static void test_lent_halted(void)
+{
+	lend_and_post(guest_post_and_halt);
+}
+
+static void test_lent_running(void)
+{
+	lend_and_post(guest_post_and_run);
+}
+
+static void test_lent_many(void)
+{
+	u32 next = 0, told = 0;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_number, MANY);
+	CHECK_OK(try_posted(&vm, 0, PORT, 1));
+	for (;;) {
+		struct mvm_posted_write w;
+
+		CHECK_OK(sys_run(vcpu.fd, MVM_RUN_LEND));
+		while (ring_take(&vcpu, &w))
+			CHECK_EQ(w.data, next++);
+		if (vcpu.run->exit_reason == MVM_EXIT_INTR) {
+			told++;
+			continue;
+		}
+		guest_check(&vcpu);
+		if (guest_is_done(&vcpu))
+			break;
+		exit_is(&vcpu, PORT, 0, next++);
+	}
+	CHECK_EQ(next, MANY);
+	/* when the ring is full, that tells */
+	CHECK(told < MANY / 64);
+}
+
+/* A signal gives the run away, and the promise with it. */
+static void test_lent_signal(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_post_and_halt, 2);
+	CHECK_OK(try_posted(&vm, 0, PORT, 1));
+	CHECK(!run_for(&vcpu, MVM_RUN_LEND, 20000));
+	*GUEST_VAR(&vm, flag) = 1;
+	CHECK(vcpu_poll(&vcpu, 5000));
+	CHECK(run_for(&vcpu, 0, 900000));
+	told_by_exit(&vcpu);
+	/* it may have come between the two */
+	next_is(&vcpu, PORT, 4, 1);
+	if (!*GUEST_VAR(&vm, rounds))
+		CHECK(run_for(&vcpu, MVM_RUN_LEND, 900000));
+	next_is(&vcpu, PORT, 4, 2);
+	none_left(&vcpu);
+}
+
+/* Who does not lend is not told so, with the forms in turn either. */
+static void test_not_lent(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	guest_create(&vm, &vcpu, 0, guest_post_and_halt, 1);
+	CHECK_OK(try_posted(&vm, 0, PORT, 1));
+	vcpu.run->immediate_exit = 1;
+	CHECK(run_for(&vcpu, MVM_RUN_LEND, 900000));
+	CHECK_EQ(vcpu.run->exit_reason, MVM_EXIT_INTR);
+	vcpu.run->immediate_exit = 0;
+	*GUEST_VAR(&vm, flag) = 1;
+	CHECK(!run_for(&vcpu, 0, 200000));
+	CHECK_EQ(*GUEST_VAR(&vm, rounds), 1);
+	next_is(&vcpu, PORT, 4, 1);
+	none_left(&vcpu);
+}
+
+/* ------------------------------------------------------------------------
  * Ports come and go
  */
 
@@ -622,6 +770,11 @@ static const struct test tests[] = {
 	{ "poll: who sleeps is woken when the guest halts", test_wake_halted },
 	{ "poll: who sleeps is woken while the guest runs on", test_wake_running },
 	{ "poll: who sleeps is woken when the ring is full", test_wake_full },
+	{ "lent: a guest that posts and halts ends the run", test_lent_halted },
+	{ "lent: a guest that posts and runs on does, too", test_lent_running },
+	{ "lent: many writes, in order, and few exits for them", test_lent_many },
+	{ "lent: the run ends so where a signal has given it to", test_lent_signal },
+	{ "lent: who does not lend is told by poll() alone", test_not_lent },
 	{ "posted: ports that are removed while the guest writes", test_remove },
 	{ "hostile: tails that are no tails", test_tails },
 	{ "hostile: the ring is scribbled on while the guest writes", test_lies_meanwhile },

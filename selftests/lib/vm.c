@@ -269,7 +269,9 @@ u32 vcpu_run(struct vcpu *vcpu)
 
 	do {
 		r = sys_run(vcpu->fd, test_lends ? MVM_RUN_LEND : 0);
-	} while (r && errno == EINTR);
+		/* who lends is told so of posted writes, whether it wants to know or not */
+	} while (r ? errno == EINTR : test_lends && vcpu->run->exit_reason == MVM_EXIT_INTR &&
+				      !vcpu->run->immediate_exit);
 	if (r)
 		FAIL("MVM_RUN: errno %d (%m)", errno);
 	return vcpu->run->exit_reason;

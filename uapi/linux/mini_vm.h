@@ -779,6 +779,10 @@ struct mvm_stats {
  * the vCPU's thread.  So does, from the beginning, a caller whose DS, ES, FS or
  * GS is not null: as a rule, one that executes 32-bit code.
  *
+ * Whoever runs it then, such a run also ends, with MVM_EXIT_INTR, when the vCPU has
+ * posted writes and a sleeping poll() would be told of them (MVM_SET_POSTED): who
+ * lends its thread needs no other one to empty the ring.
+ *
  * mvm_run.immediate_exit ends a run before the next guest instruction with
  * MVM_EXIT_INTR; for a vCPU that runs, set it and call MVM_KICK.
  *
@@ -814,7 +818,8 @@ struct mvm_kick {
 /* Why a run ended: mvm_run.exit_reason. */
 enum mvm_exit_reason {
 	MVM_EXIT_NONE		= 0,	/* the vCPU has not run yet */
-	MVM_EXIT_INTR		= 1,	/* immediate_exit was set */
+	/* immediate_exit was set; with MVM_RUN_LEND also: there are posted writes */
+	MVM_EXIT_INTR		= 1,
 	MVM_EXIT_IO		= 2,	/* IN, OUT, INS, OUTS: mvm_run.io */
 	MVM_EXIT_MMIO		= 3,	/* no memory there, or read-only: .mmio */
 	MVM_EXIT_MSR		= 4,	/* RDMSR, WRMSR by policy: .msr */
