@@ -462,8 +462,7 @@ int machine_run(struct machine *machine)
 	if (status != STATUS_OK)
 		machine_stop(machine, status);
 	while (!machine->stopped) {
-		int error = loop_wait(&machine->board.loop,
-				      term_timeout(&machine->term));
+		int error = loop_wait(&machine->board.loop, -1);
 
 		if (error < 0) {
 			report_error("the event loop failed: %s",

@@ -86,6 +86,7 @@ static void make_raw(struct term *term)
 
 static void in_ready(void *context, u32 events);
 static void out_ready(void *context, u32 events);
+static void output_due(void *context);
 
 /* Watch standard input only while somebody wants what comes. */
 static void want_input(struct term *term, bool wanted)
@@ -168,7 +169,12 @@ watch:
  */
 int term_open(struct term *term, struct loop *loop, const struct term_ops *ops)
 {
+	int error;
+
 	memset(term, 0, sizeof(*term));
+	error = loop_timer_init(&term->out_timer, loop, output_due, term);
+	if (error)
+		return error;
 	term->loop = loop;
 	term->ops = ops;
 	signal(SIGPIPE, SIG_IGN);
@@ -176,8 +182,10 @@ int term_open(struct term *term, struct loop *loop, const struct term_ops *ops)
 	open_output(term);
 	if (term->tty) {
 		catch_fatal_signals();
-		if (atexit(restore_terminal))
+		if (atexit(restore_terminal)) {
+			loop_timer_close(&term->out_timer);
 			return -ENOMEM;
+		}
 		make_raw(term);
 	}
 	return 0;
@@ -213,6 +221,7 @@ void term_close(struct term *term)
 	if (term->out_waits)
 		loop_remove(term->loop, &term->out);
 	term->out_waits = false;
+	loop_timer_close(&term->out_timer);
 	if (term->out_fd != STDOUT_FILENO)
 		close(term->out_fd);
 	term_suspend(term);
@@ -233,9 +242,13 @@ void term_put(struct term *term, u8 byte)
 	if (!term->out_count)
 		term->out_since = loop_now();
 	term->out_buffer[term->out_count++] = byte;
-	if (!term->out_waits &&
-	    (byte == '\n' || term->out_count >= TERM_CHUNK))
+	if (term->out_waits)
+		return;
+	if (byte == '\n' || term->out_count >= TERM_CHUNK)
 		term_flush(term);
+	/* a timer that runs already comes no later, and is set anew then */
+	else if (!term->out_timer.at)
+		loop_timer_set(&term->out_timer, term->out_since + FLUSH_AFTER);
 }
 
 /**
@@ -330,23 +343,17 @@ void term_finish(struct term *term)
 	}
 }
 
-/**
- * term_timeout() - how long the loop may sleep before output is due
- * @term: the terminal
- *
- * Return: ms; -1: for ever.
- */
-int term_timeout(const struct term *term)
+/* Output has waited for the rest of its line long enough. */
+static void output_due(void *context)
 {
-	u64 now;
+	struct term *term = context;
 
 	if (!term->out_count || term->out_waits)
-		return -1;
-	now = loop_now();
-	if (now - term->out_since >= FLUSH_AFTER)
-		return 0;
-	return (int)((FLUSH_AFTER - (now - term->out_since)) / NSEC_PER_MSEC) +
-	       1;
+		return;
+	if (loop_now() - term->out_since >= FLUSH_AFTER)
+		term_flush(term);
+	else
+		loop_timer_set(&term->out_timer, term->out_since + FLUSH_AFTER);
 }
 
 static void out_ready(void *context, u32 events)
@@ -467,7 +474,4 @@ void term_pump(struct term *term)
 		read_input(term);
 	deliver(term);
 	want_input(term, term->tty || !term->in_count);
-	if (term->out_count && !term->out_waits &&
-	    loop_now() - term->out_since >= FLUSH_AFTER)
-		term_flush(term);
 }

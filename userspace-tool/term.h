@@ -58,6 +58,7 @@ struct term_ops {
  * @out_waits:	output is full: epoll tells when it is not
  * @out_dead:	output failed
  * @out_guard:	it may block: ask poll() first
+ * @out_timer:	flushes output that no line end does
  * @out_since:	when the oldest byte in @out_buffer came, ns
  * @out_count:	bytes in @out_buffer
  * @in_count:	bytes in @in_buffer
@@ -81,6 +82,7 @@ struct term {
 	bool out_waits;
 	bool out_dead;
 	bool out_guard;
+	struct loop_timer out_timer;
 	u64 out_since;
 	size_t out_count;
 	size_t in_count;
@@ -97,7 +99,6 @@ void term_put(struct term *term, u8 byte);
 bool term_full(const struct term *term);
 void term_flush(struct term *term);
 void term_finish(struct term *term);
-int term_timeout(const struct term *term);
 void term_pump(struct term *term);
 
 #endif /* MINI_VM_TERM_H */

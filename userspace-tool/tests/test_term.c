@@ -84,7 +84,7 @@ static void child(void)
 	if (loop_init(&loop) || term_open(&term, &loop, &ops))
 		exit(98);
 	while (child_status < 0) {
-		int timeout = term_timeout(&term);
+		int timeout = 20;
 
 		/* at the end of input there is nothing to wait for */
 		if (term.in_end && !term.in_count)
@@ -92,8 +92,6 @@ static void child(void)
 		/* a guest that takes its input as fast as it can */
 		if (term.in_count && !deaf && !term_full(&term))
 			timeout = 0;
-		else if (timeout < 0 || timeout > 20)
-			timeout = 20;
 		if (loop_wait(&loop, timeout) < 0 || ++turns > 500000)
 			child_status = 97;
 		term_pump(&term);
