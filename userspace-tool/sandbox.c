@@ -151,7 +151,10 @@ int sandbox_enter(void)
 		report_error("cannot make a system-call filter");
 		return STATUS_RESOURCE;
 	}
-	error = add_rules(filter);
+	/* the watcher's thread, too */
+	error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (!error)
+		error = add_rules(filter);
 	if (!error)
 		error = seccomp_load(filter);
 	seccomp_release(filter);

@@ -4,6 +4,8 @@
  * attempt in a child of its own.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -24,6 +26,8 @@
 static char said[512];
 static char folder[] = "/tmp/mini-vm-test.XXXXXX";
 static struct control control;
+/* what an attempt does before it is in the sandbox */
+static void (*before)(void);
 
 /* Exit status of @attempt in the sandbox; its stderr is in @said. */
 static int attempt(void (*what)(void))
@@ -39,6 +43,8 @@ static int attempt(void (*what)(void))
 	pid = fork();
 	if (!pid) {
 		dup2(fds[1], STDERR_FILENO);
+		if (before)
+			before();
 		if (sandbox_enter() != STATUS_OK)
 			_exit(77);
 		what();
@@ -56,6 +62,34 @@ static int attempt(void (*what)(void))
 static void open_file(void)
 {
 	open("/etc/passwd", O_RDONLY);
+}
+
+static int here[2], go[2];
+
+static void *wait_and_open(void *context)
+{
+	char byte;
+
+	if (write(here[1], "x", 1) == 1 && read(go[0], &byte, 1) == 1)
+		open_file();
+	return context;
+}
+
+/* It is there when its first system calls, which are libc's, are over. */
+static void start_thread(void)
+{
+	pthread_t thread;
+	char byte;
+
+	if (pipe(here) || pipe(go) || pthread_create(&thread, NULL, wait_and_open, NULL) ||
+	    read(here[0], &byte, 1) != 1)
+		_exit(78);
+}
+
+static void let_thread_go(void)
+{
+	if (write(go[1], "x", 1) != 1 || poll(NULL, 0, 5000))
+		_exit(79);
 }
 
 static void open_socket(void)
@@ -241,6 +275,9 @@ int main(void)
 	is_refused(connect_somewhere, "connecting to a socket is refused");
 	is_refused(remove_file, "removing a file is refused");
 	is_refused(look_at_a_socket, "socket options are refused, except who is there");
+	before = start_thread;
+	is_refused(let_thread_go, "a thread that was there before may not either");
+	before = NULL;
 	is(with_client(serve_a_client), 0, "a client of the control socket can be served");
 	is(attempt(serve_request), 0, "and its request be read and answered");
 	is(attempt(timers), 0, "timers can be made and fire");
