@@ -230,9 +230,16 @@ struct signals {
 
 static void stop_for_a_while(struct machine *machine)
 {
+	/* a guest that this thread runs stops, too, and so does its time */
+	bool pause = machine->lends && !machine->pause.wanted;
+
 	term_suspend(&machine->term);
+	if (pause)
+		machine_pause(machine);
 	kill(getpid(), SIGSTOP);
 	/* here again after SIGCONT */
+	if (pause)
+		machine_resume(machine);
 	term_resume(&machine->term);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * loop.h - the event loop: one thread waits for everything.
+ * loop.h - the event loop: one thread serves everything.
  */
 #ifndef MINI_VM_LOOP_H
 #define MINI_VM_LOOP_H

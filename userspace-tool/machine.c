@@ -179,15 +179,15 @@ static void vcpu_ready(void *context, u32 events)
  *
  * The first one stands for all in that the loop waits for posted writes, too, while
  * the terminal takes what they bring.  Else they stay in the ring, and when that is
- * full the next one is an exit.
+ * full the next one is an exit.  A vCPU that this thread runs it does not wait for.
  */
 void machine_watch_vcpu(struct machine_vcpu *vcpu, bool watch)
 {
 	struct machine *machine = vcpu->machine;
-	u32 events = watch ? EPOLLIN : 0;
+	u32 events = watch && !machine->lends ? EPOLLIN : 0;
 	int error = 0;
 
-	if (watch && !vcpu->id && !term_full(&machine->term))
+	if (events && !vcpu->id && !term_full(&machine->term))
 		events |= EPOLLPRI;
 	if (events == vcpu->events)
 		return;
@@ -253,6 +253,8 @@ static int start_vcpus(struct machine *machine)
 		machine_paused(machine);
 		return STATUS_OK;
 	}
+	if (machine->lends)
+		return STATUS_OK;
 	machine_for_each_vcpu(machine, vcpu) {
 		int error = vm_start(vcpu->vcpu);
 
@@ -338,16 +340,12 @@ static void power_off(struct machine *machine)
 	vm_destroy(&machine->vm);
 }
 
-static void reset(struct machine *machine)
+/* The same again: memory, VM and devices are new. */
+static void begin_anew(struct machine *machine)
 {
 	struct boot_state state;
 	int status;
 
-	machine->reset_wanted = false;
-	if (machine->config->reset_exits) {
-		machine_stop(machine, STATUS_RESET);
-		return;
-	}
 	power_off(machine);
 	if (guest_mem_clear(&machine->board.mem)) {
 		report_error("cannot clear the guest's memory for its reset: %s",
@@ -365,6 +363,23 @@ static void reset(struct machine *machine)
 		machine_stop(machine, status);
 }
 
+static void reset(struct machine *machine)
+{
+	machine->reset_wanted = false;
+	if (machine->config->reset_exits) {
+		machine_stop(machine, STATUS_RESET);
+		return;
+	}
+	if (machine->lends)
+		watcher_hold(&machine->watcher);
+	/* it may just have kicked the vCPU that goes */
+	machine->loop_empty = false;
+	begin_anew(machine);
+	if (machine->lends)
+		watcher_release(&machine->watcher, machine->vm.vcpu_count ?
+						   machine->vm.vcpus : NULL);
+}
+
 static int check_vcpus(struct machine *machine)
 {
 	const struct machine_config *config = machine->config;
@@ -379,6 +394,18 @@ static int check_vcpus(struct machine *machine)
 	if (error) {
 		report_error("cannot find out on which CPUs this process may run: %s",
 			     strerror(-error));
+		return STATUS_RESOURCE;
+	}
+	return STATUS_OK;
+}
+
+static int start_watcher(struct machine *machine)
+{
+	int error = watcher_start(&machine->watcher, &machine->board.loop, machine->vm.vcpus);
+
+	if (error) {
+		report_error("cannot make a thread: %s", strerror(-error));
+		machine->lends = false;
 		return STATUS_RESOURCE;
 	}
 	return STATUS_OK;
@@ -403,6 +430,11 @@ int machine_create(struct machine *machine,
 	machine->vm.device = -1;
 	machine->vm.fd = -1;
 	machine->started = loop_now();
+	/*
+	 * With one vCPU this thread enters the guest itself, which saves two switches of
+	 * threads at each exit.  With --pin the vCPU's does: it is where it should be.
+	 */
+	machine->lends = config->cpus == 1 && !config->pin.count;
 	/* what is wrong with the image can be said without the module */
 	status = board_create(&machine->board, config, &state);
 	if (status == STATUS_OK)
@@ -411,6 +443,10 @@ int machine_create(struct machine *machine,
 		status = check_vcpus(machine);
 	if (status == STATUS_OK)
 		status = power_on(machine, &state);
+	if (status == STATUS_OK && machine->lends)
+		status = start_watcher(machine);
+	else
+		machine->lends = false;
 	return status;
 }
 
@@ -447,6 +483,35 @@ int machine_open_terminal(struct machine *machine)
 	return STATUS_OK;
 }
 
+/* Is the vCPU ready to run in this thread, and nothing else to do? */
+static bool may_enter(struct machine *machine)
+{
+	struct mvm_run *run;
+
+	if (!machine->lends || machine->vcpus->held)
+		return false;
+	run = machine->vcpus->vcpu->run;
+	/* the watcher's kick; what it came for is in the loop, and is looked for behind this */
+	if (__atomic_load_n(&run->immediate_exit, __ATOMIC_RELAXED)) {
+		__atomic_exchange_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		machine->loop_empty = false;
+	}
+	return machine->loop_empty;
+}
+
+/* Serve what is there; wait for it, unless this thread has a vCPU to run. */
+static void turn_loop(struct machine *machine)
+{
+	bool wait = !machine->lends || machine->vcpus->held;
+	int count = loop_wait(&machine->board.loop, wait ? -1 : 0);
+
+	if (count < 0) {
+		report_error("the event loop failed: %s", strerror(-count));
+		machine_stop(machine, STATUS_RESOURCE);
+	}
+	machine->loop_empty = !count;
+}
+
 /**
  * machine_run() - let the guest begin, and turn the event loop until the run is over
  * @machine: made by machine_create(), its terminal open unless its output goes
@@ -462,14 +527,10 @@ int machine_run(struct machine *machine)
 	if (status != STATUS_OK)
 		machine_stop(machine, status);
 	while (!machine->stopped) {
-		int error = loop_wait(&machine->board.loop, -1);
-
-		if (error < 0) {
-			report_error("the event loop failed: %s",
-				     strerror(-error));
-			machine_stop(machine, STATUS_RESOURCE);
-			break;
-		}
+		if (may_enter(machine))
+			vcpu_enter(machine->vcpus);
+		else
+			turn_loop(machine);
 		if (machine->reset_wanted && !machine->stopped)
 			reset(machine);
 		if (machine->term_open)
@@ -494,6 +555,9 @@ int machine_run(struct machine *machine)
  */
 void machine_destroy(struct machine *machine)
 {
+	if (machine->lends)
+		watcher_end(&machine->watcher);
+	machine->lends = false;
 	if (machine->term_open)
 		term_close(&machine->term);
 	machine->term_open = false;

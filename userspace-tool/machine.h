@@ -10,6 +10,7 @@
 #include "term.h"
 #include "types.h"
 #include "vm.h"
+#include "watcher.h"
 
 /* exit reasons that are counted one by one */
 #define MACHINE_EXITS		16
@@ -57,6 +58,9 @@ struct machine_vcpu {
  * @term:	standard input and output
  * @term_open:	@term is in use
  * @vcpus:	the vCPUs, as many as @vm has
+ * @lends:	the thread that turns the loop enters the guest, too
+ * @loop_empty:	then: the loop has nothing to do, and @watcher tells when it has
+ * @watcher:	in use with @lends
  * @affinity:	where this thread ran before it made a vCPU, with --pin
  * @pause:	the vCPUs are to stand still
  * @control:	the control socket, or NULL
@@ -76,6 +80,9 @@ struct machine {
 	struct term term;
 	bool term_open;
 	struct machine_vcpu vcpus[VM_VCPUS_MAX];
+	bool lends;
+	bool loop_empty;
+	struct watcher watcher;
 	struct pin_mask affinity;
 	struct machine_pause pause;
 	struct control *control;
@@ -104,6 +111,7 @@ void machine_watch_vcpu(struct machine_vcpu *vcpu, bool watch);
 
 /* vcpu.c */
 void vcpu_serve_exit(struct machine_vcpu *vcpu);
+void vcpu_enter(struct machine_vcpu *vcpu);
 void vcpu_take_posted(struct machine *machine);
 void vcpu_resume(struct machine_vcpu *vcpu);
 const char *vcpu_exit_name(unsigned int reason);

@@ -71,6 +71,9 @@ bool machine_pause(struct machine *machine)
 
 		pause->wanted = true;
 		machine_for_each_vcpu(machine, vcpu) {
+			/* one that this thread runs stands still now */
+			if (machine->lends)
+				vcpu->held = true;
 			if (vcpu->held || error)
 				continue;
 			vcpu->vcpu->run->immediate_exit = 1;

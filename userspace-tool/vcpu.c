@@ -3,7 +3,8 @@
  * vcpu.c - serves the exits of the vCPUs: looks at the run page, does what the
  * guest asked for, answers, and lets it run on.
  *
- * machine.c calls vcpu_serve_exit() when a vCPU's descriptor is readable.
+ * machine.c calls vcpu_serve_exit() when a vCPU's descriptor is readable, or
+ * vcpu_enter() if its thread is to run the vCPU.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -161,7 +162,8 @@ static void serve_extint(struct machine_vcpu *vcpu, struct mvm_run *run)
 static void serve_intr(struct machine_vcpu *vcpu, struct mvm_run *run)
 {
 	(void)vcpu;
-	run->immediate_exit = 0;
+	/* before a look at what the kick was for */
+	__atomic_exchange_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 }
 
 static void serve_shutdown(struct machine_vcpu *vcpu, struct mvm_run *run)
@@ -237,13 +239,20 @@ const char *vcpu_exit_name(unsigned int reason)
 	return reason < ARRAY_SIZE(handlers) ? handlers[reason].name : NULL;
 }
 
+static void refused(struct machine_vcpu *vcpu, int error)
+{
+	report_error("the kernel module refused to run the guest on: %s", strerror(-error));
+	registers_report(vcpu);
+	machine_stop(vcpu->machine, STATUS_RESOURCE);
+}
+
 /**
  * vcpu_resume() - let a vCPU run on after its exit was served
  * @vcpu: has stopped
  *
  * While the terminal cannot take more output the vCPU is held instead;
  * machine_run() comes here again.  Likewise in a pause; then machine_resume()
- * does.
+ * does.  One that this thread runs machine_run() enters.
  */
 void vcpu_resume(struct machine_vcpu *vcpu)
 {
@@ -255,15 +264,29 @@ void vcpu_resume(struct machine_vcpu *vcpu)
 	machine_watch_vcpu(vcpu, !vcpu->held);
 	if (machine->pause.wanted)
 		machine_paused(machine);
-	if (vcpu->held)
+	if (vcpu->held || machine->lends)
 		return;
 	error = vm_start(vcpu->vcpu);
+	if (error)
+		refused(vcpu, error);
+}
+
+/**
+ * vcpu_enter() - run a vCPU in this thread until its next exit, and serve that
+ * @vcpu: has stopped, and its last exit is answered
+ */
+void vcpu_enter(struct machine_vcpu *vcpu)
+{
+	struct machine *machine = vcpu->machine;
+	int error = vm_run(vcpu->vcpu, true);
+
 	if (error) {
-		report_error("the kernel module refused to run the guest on: %s",
-			     strerror(-error));
-		registers_report(vcpu);
-		machine_stop(machine, STATUS_RESOURCE);
+		refused(vcpu, error);
+		return;
 	}
+	/* the watcher may have wanted it */
+	machine->loop_empty = vcpu->vcpu->run->exit_reason != MVM_EXIT_INTR;
+	vcpu_serve_exit(vcpu);
 }
 
 /**
