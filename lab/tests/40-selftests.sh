@@ -28,11 +28,16 @@ smp() {
 
 long_entry smp-for-long 'no wake-up of five million is lost, and the TSC does not go back in 100,000 reads' 900
 smp_for_long() {
+	smp_often turns 5000000 'wake: two' && smp_often rest 100000 'wake: four' 'wake: by' tsc:
+}
+
+# smp_often GROUP ROUNDS WORD...
+smp_often() {
 	local status=0
 	"$LAB_ROOT/lab/run" --no-tool --cpus 2 --timeout 7200 -- \
-		sh -c 'SMP_ROUNDS=100000 exec /selftests/smp wake: tsc:' >"$WORK/long" || status=$?
-	cat "$WORK/long"
-	read_tap smp-long "$WORK/long" >>"$RESULTS"
+		env SMP_ROUNDS="$2" /selftests/smp "${@:3}" >"$WORK/often" || status=$?
+	cat "$WORK/often"
+	read_tap "smp-long.$1" "$WORK/often" >>"$RESULTS"
 	return "$status"
 }
 
@@ -53,7 +58,7 @@ write_apicv_wrapper() {
 		#!/bin/sh
 		# apicv PROGRAM WORD
 		rmmod mini_vm
-		export SMP_ROUNDS=2000
+		export SMP_ROUNDS=10000
 		insmod /lab/mini_vm.ko apicv=1 && exec "/selftests/$@"
 	END
 	chmod +x "$WORK/apicv"
