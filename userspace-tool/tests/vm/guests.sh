@@ -94,4 +94,15 @@ beside=$(sed -n 's/^memory: .* beside it \([0-9]*\) KiB$/\1/p' "$folder/err")
 [ -n "$beside" ] && [ "$beside" -le 4096 ]
 result $? "the command needs 4 MiB at most beside the guest ($beside KiB)"
 
+# runs that the command's own thread made, of all
+lent() {
+	sed -n 's/^module: runs_lent //p' "$folder/err"
+}
+exits=$(sed -n 's/^module: exits_to_user //p' "$folder/err")
+[ "$exits" -gt 0 ] && [ "$(lent)" = "$exits" ]
+result $? "the command's thread enters a guest of one CPU itself ($(lent) of $exits times)"
+run_guest 85 "but not one that is pinned" --pin 0 --stats "$GUESTS/hello.bin"
+[ "$(lent)" = 0 ]
+result $? "whose thread runs it ($(lent) times)"
+
 finish
