@@ -15,11 +15,11 @@ selftests_on_the_debug_kernel() {
 }
 
 # What needs a second CPU, and what races on it: fewer rounds of it, as all is slower.
-long_entry two-cpus-on-the-debug-kernel 'guests with several vCPUs, and storms, on the debug kernel with 2 CPUs: no splat, no leak' 2400
+long_entry two-cpus-on-the-debug-kernel 'guests with several vCPUs, and storms that race best on two CPUs, on the debug kernel: no splat, no leak' 2400
 two_cpus_on_the_debug_kernel() {
 	printf '#!/bin/sh\nSMP_ROUNDS=%s exec /selftests/smp\n' 2000 >"$WORK/smp-few"
 	chmod +x "$WORK/smp-few"
-	on_the_debug_kernel debug-two smp-few storms -- --cpus 2 --stall 1500 --add "$WORK/smp-few:/selftests/smp-few"
+	on_the_debug_kernel debug-two smp-few 'storms DONTNEED mremap slots' -- --cpus 2 --stall 1500 --add "$WORK/smp-few:/selftests/smp-few"
 }
 
 # What the calls do is drawn as on the stock kernel; there they are compared, too.
