@@ -370,12 +370,13 @@ static void reset(struct machine *machine)
 		machine_stop(machine, STATUS_RESET);
 		return;
 	}
-	if (machine->lends)
+	if (machine->watched)
 		watcher_hold(&machine->watcher);
+	machine->lends = machine->watched;
 	/* it may just have kicked the vCPU that goes */
 	machine->loop_empty = false;
 	begin_anew(machine);
-	if (machine->lends)
+	if (machine->watched)
 		watcher_release(&machine->watcher, machine->vm.vcpu_count ?
 						   machine->vm.vcpus : NULL);
 }
@@ -405,10 +406,18 @@ static int start_watcher(struct machine *machine)
 
 	if (error) {
 		report_error("cannot make a thread: %s", strerror(-error));
-		machine->lends = false;
 		return STATUS_RESOURCE;
 	}
+	machine->watched = true;
 	return STATUS_OK;
+}
+
+static void end_watcher(struct machine *machine)
+{
+	if (machine->watched)
+		watcher_end(&machine->watcher);
+	machine->watched = false;
+	machine->lends = false;
 }
 
 /**
@@ -445,8 +454,7 @@ int machine_create(struct machine *machine,
 		status = power_on(machine, &state);
 	if (status == STATUS_OK && machine->lends)
 		status = start_watcher(machine);
-	else
-		machine->lends = false;
+	machine->lends = machine->watched;
 	return status;
 }
 
@@ -499,6 +507,36 @@ static bool may_enter(struct machine *machine)
 	return machine->loop_empty;
 }
 
+/* Turns of the loop that a guest without exits of its own has to wait for. */
+#define MANY_TURNS	16
+
+/*
+ * The loop has so much to do that the guest hardly runs in between: its own thread
+ * shall, until its next exit.
+ */
+static void stop_lending(struct machine *machine)
+{
+	watcher_hold(&machine->watcher);
+	watcher_release(&machine->watcher, NULL);
+	machine->lends = false;
+	vcpu_resume(machine->vcpus);
+}
+
+/**
+ * machine_lend() - a machine that can lend this thread does so again
+ * @machine: its vCPU, if it has but one, has stopped
+ */
+void machine_lend(struct machine *machine)
+{
+	machine->turns = 0;
+	if (!machine->watched || machine->lends)
+		return;
+	machine->lends = true;
+	machine->loop_empty = false;
+	watcher_hold(&machine->watcher);
+	watcher_release(&machine->watcher, machine->vcpus->vcpu);
+}
+
 /* Serve what is there; wait for it, unless this thread has a vCPU to run. */
 static void turn_loop(struct machine *machine)
 {
@@ -510,6 +548,9 @@ static void turn_loop(struct machine *machine)
 		machine_stop(machine, STATUS_RESOURCE);
 	}
 	machine->loop_empty = !count;
+	if (!wait && ++machine->turns >= MANY_TURNS && !machine->vcpus->held &&
+	    !machine->stopped && !machine->reset_wanted)
+		stop_lending(machine);
 }
 
 /**
@@ -555,9 +596,7 @@ int machine_run(struct machine *machine)
  */
 void machine_destroy(struct machine *machine)
 {
-	if (machine->lends)
-		watcher_end(&machine->watcher);
-	machine->lends = false;
+	end_watcher(machine);
 	if (machine->term_open)
 		term_close(&machine->term);
 	machine->term_open = false;

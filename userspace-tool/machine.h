@@ -58,9 +58,11 @@ struct machine_vcpu {
  * @term:	standard input and output
  * @term_open:	@term is in use
  * @vcpus:	the vCPUs, as many as @vm has
- * @lends:	the thread that turns the loop enters the guest, too
- * @loop_empty:	then: the loop has nothing to do, and @watcher tells when it has
- * @watcher:	in use with @lends
+ * @watcher:	tells a thread in the guest when the loop has something to do
+ * @watched:	it is there: the thread that turns the loop enters the guest, too
+ * @lends:	and does so now
+ * @loop_empty:	then: the loop has nothing to do, or @watcher will tell
+ * @turns:	of the loop since the guest's last exit of its own
  * @affinity:	where this thread ran before it made a vCPU, with --pin
  * @pause:	the vCPUs are to stand still
  * @control:	the control socket, or NULL
@@ -80,9 +82,11 @@ struct machine {
 	struct term term;
 	bool term_open;
 	struct machine_vcpu vcpus[VM_VCPUS_MAX];
+	struct watcher watcher;
+	bool watched;
 	bool lends;
 	bool loop_empty;
-	struct watcher watcher;
+	unsigned int turns;
 	struct pin_mask affinity;
 	struct machine_pause pause;
 	struct control *control;
@@ -103,6 +107,7 @@ int machine_run(struct machine *machine);
 void machine_destroy(struct machine *machine);
 void machine_stop(struct machine *machine, int status);
 void machine_watch_vcpu(struct machine_vcpu *vcpu, bool watch);
+void machine_lend(struct machine *machine);
 
 /* Each vCPU of a machine; @v is a struct machine_vcpu pointer. */
 #define machine_for_each_vcpu(machine, v)				\

@@ -315,6 +315,8 @@ void vcpu_serve_exit(struct machine_vcpu *vcpu)
 	struct mvm_run *run = vcpu->vcpu->run;
 	unsigned int reason = run->exit_reason;
 
+	if (reason != MVM_EXIT_INTR)
+		machine_lend(machine);
 	/* the vCPU's own, and others' that it may have seen the effect of */
 	vcpu_take_posted(machine);
 	if (reason >= ARRAY_SIZE(handlers) || !handlers[reason].serve) {

@@ -128,6 +128,22 @@ result $? "and goes on ($(size) bytes)"
 mini-vm stop five >"$folder/stop"
 ended 12 "and ends"
 
+# The command's thread has to turn its loop for each ps; the guest never exits.
+start spinner --stats --type flat "$GUESTS/spin.bin"
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	mini-vm ps --quiet >"$folder/ps"
+done
+mini-vm pause spinner && [ "$(state spinner)" = paused ]
+result $? "a guest without exits pauses while its command is busy"
+mini-vm resume spinner && [ "$(state spinner)" = running ]
+result $? "and runs on"
+mini-vm stop --force spinner >"$folder/stop"
+ended 12 "and ends"
+lent=$(sed -n 's/^module: runs_lent //p' "$folder/err")
+exits=$(sed -n 's/^module: exits_to_user //p' "$folder/err")
+[ "$lent" -gt 0 ] && [ "$exits" -gt "$lent" ]
+result $? "its own thread has run it, too ($lent of $exits runs were lent)"
+
 start pair --cpus 2 --type flat "$GUESTS/smp.bin"
 [ "$(mini-vm ps | awk '$1 == "pair" { print $4 }')" = 2 ]
 result $? "ps shows two vCPUs"
