@@ -472,8 +472,9 @@ static enum exit_result run_window(struct mvm_vcpu *vcpu)
 	 * Not at each write: on the same CPU each would switch to the reader and back.
 	 * An exit is told first: mvm_run_ended().
 	 */
-	if (vcpu->posted && result != EXIT_USER && !vcpu->posted_exits) {
-		vcpu->posted = false;
+	if (vcpu->posted && result != EXIT_USER) {
+		/* A lender's exit is still to come: what now follows may sleep. */
+		vcpu->posted = vcpu->posted_exits;
 		wake_up_poll(&vcpu->vm->ring_wait, EPOLLPRI);
 	}
 	return result;
