@@ -1258,9 +1258,9 @@ static const struct test tests[] = {
 	{ "wake: four vCPUs in turn, none is lost", test_turns_four, 600 },
 	{ "wake: by user space, none is lost", test_wake_by_msi, 600 },
 	{ "tsc: never goes backwards from one vCPU to the other", test_tsc, 120 },
-	{ "tsc: nor when they move from CPU to CPU", test_tsc_moving, 60 },
+	{ "tsc: nor when they move from CPU to CPU", test_tsc_moving, 600 },
 	{ "tsc: TSC_ADJUST is each vCPU's own", test_tsc_adjust },
-	{ "cpus: vCPUs under load move from CPU to CPU", test_moving, 60 },
+	{ "cpus: vCPUs under load move from CPU to CPU", test_moving, 600 },
 	{ "cpus: two that spin for each other on one CPU get on", test_one_cpu, 120 },
 	{ "cpus: a vCPU begins where the thread that made it may run", test_affinity },
 };

@@ -65,7 +65,8 @@ int bench_rival_stay(struct pin_mask *before)
 
 /**
  * bench_rival_ask() - as bench_vm_ask(), beside a thread that computes
- * @vm: its guest waits; bench_rival_stay() came before it was made
+ * @vm: its guest waits; with several CPUs bench_rival_stay() came before it was made,
+ *	or the thread is no rival
  * @code: what
  * @rounds: how often
  * @tsc_khz: of the TSC
