@@ -1667,25 +1667,37 @@ static void disarm_timer(u32 mode, bool by_mode)
 
 #define RACES		1500
 
+/* 10 us in timer ticks, or more where a write takes so long that it has to be longer. */
+static u32 race_unit(void)
+{
+	u64 start = grdtsc();
+
+	wr(R_TMICT, ~0U);
+	wr(R_TMICT, 0);
+	return timer_us(10) + 2 * (grdtsc() - start) * apic_khz / tsc_khz;
+}
+
 /*
  * The timer is disarmed in the moment in which it expires: its interrupt has come, or
  * is pending, or never comes.  @modes: there is a mode with a deadline.
  */
 static void guest_timer_races(u64 modes)
 {
-	u32 state = 1, early = 0, late = 0;
+	u32 state = 1, early = 0, late = 0, unit;
 
 	start_x2apic();
 	wr(R_TDCR, 0xb);
+	wr(R_LVTT, 0x60);
+	unit = race_unit();
 	for (u32 i = 0; i < RACES; i++) {
 		u32 mode = modes && i % 2 ? LVT_DEADLINE : 0, count, came;
 		u64 start, wait;
 
 		state = state * 1103515245 + 12345;
-		count = timer_us(10) + (state >> 16) % timer_us(10);
-		/* up to 10 us before or after */
+		count = unit + (state >> 16) % unit;
+		/* up to a unit before or after */
 		state = state * 1103515245 + 12345;
-		wait = tsc_of(count - timer_us(10) + (state >> 16) % timer_us(20));
+		wait = tsc_of(count - unit + (state >> 16) % (2 * unit));
 		n_order = 0;
 		wr(R_LVTT, mode | 0x60);
 		arm_timer(mode, count);
@@ -1701,7 +1713,7 @@ static void guest_timer_races(u64 modes)
 		late += came;
 		start = grdtsc();
 		gsti();
-		while (grdtsc() - start < tsc_of(timer_us(25)))
+		while (grdtsc() - start < tsc_of(3 * unit))
 			;
 		gcli();
 		GUEST_EQ(n_order, came);
